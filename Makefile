@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# make run        build a custom kernel with the replacement, boot it under QEMU,
+#                 drive per-CPU memory through real users of it, report
+# make test       everything that must hold; the last line counts
+# make install KDIR=<tree>
+#                 put the files of the series into a kernel tree
+# make uninstall KDIR=<tree>
+#                 take them out again, the tree is as before
+# make clean      remove build/
+#
+# KDIR=<tree>     build on this kernel tree; default: Debian's newest kernel
+#                 source, fetched once into ${XDG_CACHE_HOME:-~/.cache}/percpu-vm
+# BACKEND=stock   run the kernel's own mm/percpu-vm.c instead of the replacement
+# ACCEL=kvm       use hardware virtualisation; default: tcg, which needs none
+# TIMEOUT=<secs>  when a guest is taken to hang; default: 400
+
+help:
+	@sed -n '3,/^$$/s/^# \{0,1\}//p' Makefile
+
+run:
+	@scripts/run
+
+test:
+	@scripts/test
+
+install uninstall:
+	@scripts/check-base '$(KDIR)'
+	@scripts/overlay $@ '$(KDIR)'
+
+clean:
+	rm -rf build
+
+.PHONY: help run test install uninstall clean

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# What all scripts share.  Sourced as the first thing that they do.
+# shellcheck shell=sh disable=SC2034
+
+top=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/percpu-vm
+build=$top/build
+
+# One line for whoever has to do something about it.
+die()
+{
+	printf '%s: %s\n' "${0##*/}" "$*" >&2
+	exit 1
+}
+
+# Say what takes the time, as the kernel's build does.
+step()
+{
+	printf '  %-7s %s\n' "$1" "$2" >&2
+}
+
+# The text at the top of the script is its help.
+help()
+{
+	sed -n '4,/^$/s/^# \{0,1\}//p' "$0"
+}
+
+# Usage: parse_help "$@", before anything else looks at the arguments
+parse_help()
+{
+	case ${1:-} in
+	-h | --help)
+		help
+		exit 0
+		;;
+	esac
+}
+
+# Usage: need_space DIRECTORY MEGABYTES WHAT
+need_space()
+{
+	mkdir -p "$1" || die "cannot create $1; choose another place"
+	free=$(df -Pm "$1" | awk 'NR == 2 { print $4 }')
+	[ "$free" -ge "$2" ] ||
+		die "$3 needs $2 MB in $1, $free MB are free; make room there"
+}
+
+# A program that was started by two users of the cache runs once at a time.
+lock()
+{
+	mkdir -p "$1" || die "cannot create $1"
+	exec 9>"$1/.lock"
+	flock 9
+}
+
+# The number of lines of a file that match a regular expression.
+count_matches()
+{
+	grep -cE -- "$1" "$2" || true
+}

@@ -1,0 +1,72 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# Wrong input and an unfit machine: one line that says what to do, a failure,
+# and nothing left behind.
+
+set -eu
+. "$(dirname -- "$0")/lib.sh"
+
+in_make()
+{
+	make -s -C "$top" "$@"
+}
+
+check_error "BACKEND that does not exist" 'neither replacement nor stock' \
+	env BACKEND=other "$scripts/run"
+check_error "KDIR that does not exist" 'nowhere is not a directory' \
+	env KDIR="$work/nowhere" "$scripts/run"
+check_error "KDIR that is not a kernel" 'not a kernel source tree' \
+	env KDIR="$top" "$scripts/run"
+check_error "ACCEL that does not exist" 'neither tcg nor kvm' \
+	env ACCEL=fast "$scripts/boot" "$work"
+check_error "TIMEOUT that is not a number" 'not a number of seconds' \
+	env TIMEOUT=soon "$scripts/boot" "$work"
+check "help" in_make help
+
+path_without "$work/bin" apt-get flex
+check_error "no apt and a missing package" 'no apt to install them: flex' \
+	env PATH="$work/bin" "$scripts/packages" build
+path_without "$work/bin" apt-get
+check_error "no apt and no kernel source" 'pass KDIR=' \
+	env PATH="$work/bin" XDG_CACHE_HOME="$work/cache" \
+	"$scripts/kernel-source"
+
+small="mount -t tmpfs -o size=4m tmpfs $work/small"
+mkdir -p "$work/small"
+if unshare -m sh -c "$small" 2>/dev/null; then
+	check_error "no room on disk" 'needs 2500 MB in .* make room' \
+		unshare -m sh -c "$small; XDG_CACHE_HOME=$work/small \
+			'$scripts/kernel-source'"
+else
+	skipped "no room on disk" "needs root to mount a small one"
+fi
+
+# A QEMU that never prints anything, as where KVM is there but does not work
+mkdir -p "$work/stub"
+printf '#!/bin/sh\nexec sleep 1000\n' >"$work/stub/qemu-system-x86_64"
+chmod +x "$work/stub/qemu-system-x86_64"
+check_error "KVM that does not start a guest" 'ACCEL=kvm: .*use ACCEL=tcg' \
+	env PATH="$work/stub:$PATH" ACCEL=kvm TIMEOUT=2 "$scripts/boot" "$work"
+
+# An archive whose package turns out to be broken
+printf '#!/bin/sh\nexit 1\n' >"$work/stub/tar"
+printf '#!/bin/sh\nexit 1\n' >"$work/stub/dpkg-deb"
+chmod +x "$work/stub/tar" "$work/stub/dpkg-deb"
+cat >"$work/stub/apt-get" <<END
+#!/bin/sh
+case " \$* " in
+*" indextargets "*) echo 'http://example.org/debian stable main' ;;
+*" download "*) touch linux-source-9.9_9.9-1_all.deb ;;
+esac
+END
+printf '#!/bin/sh\necho linux-source-9.9\n' >"$work/stub/apt-cache"
+chmod +x "$work/stub/apt-get" "$work/stub/apt-cache"
+mkdir -p "$work/cache/percpu-vm/tmp.crash"
+if PATH="$work/stub:$PATH" XDG_CACHE_HOME="$work/cache" \
+	"$scripts/kernel-source" >"$output" 2>&1; then
+	failed "a broken package"
+else
+	passed "a broken package"
+fi
+check "it leaves nothing to trust" \
+	test -z "$(ls "$work/cache/percpu-vm")"

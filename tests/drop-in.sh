@@ -1,0 +1,57 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# mm/percpu-vm.c alone, in a tree that is otherwise untouched, builds without
+# a warning, with KUnit and NUMA and without.
+
+set -eu
+. "$(dirname -- "$0")/lib.sh"
+
+"$scripts/packages" build
+source=$("$scripts/kernel-source")
+tree=$build/drop-in/src
+export CCACHE_BASEDIR="$build" CCACHE_NOHASHDIR=1
+
+mkdir -p "$tree"
+rsync -a --delete --link-dest="$source/" "$source/" "$tree/"
+rm "$tree/mm/percpu-vm.c"
+cp "$top/mm/percpu-vm.c" "$tree/mm/percpu-vm.c"
+
+# Usage: compiles FRAGMENT: and says nothing about it
+compiles()
+{
+	objects=$build/drop-in/objects
+	rm -rf "$objects"
+	mkdir -p "$objects"
+	for target in allnoconfig mm/percpu.o; do
+		KCONFIG_ALLCONFIG=$1 make -s -C "$tree" O="$objects" \
+			ARCH=x86_64 CC="ccache gcc" HOSTCC="ccache gcc" \
+			-j"$(nproc)" W=1 $target >"$work/log" 2>&1 || {
+			cat "$work/log"
+			return 1
+		}
+	done
+	! grep -A5 'warning:' "$work/log" || return 1
+
+	# what was asked for is what was built
+	while read -r line; do
+		grep -x "$line" "$objects/.config" || return 1
+	done <"$1"
+	nm "$objects/mm/percpu.o" | grep -q ' pcpu_populate_chunk'
+}
+
+for kunit in n y; do
+	for numa in n y; do
+		{
+			echo CONFIG_SMP=y
+			[ $kunit = n ] || echo CONFIG_KUNIT=y
+			if [ $numa = y ]; then
+				echo CONFIG_PCI=y
+				echo CONFIG_ACPI=y
+				echo CONFIG_NUMA=y
+				echo CONFIG_X86_64_ACPI_NUMA=y
+			fi
+		} >"$work/fragment"
+		check "drop-in builds with KUNIT=$kunit NUMA=$numa W=1" \
+			compiles "$work/fragment"
+	done
+done

@@ -1,0 +1,24 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# Coding style: the kernel's checkpatch for C, shellcheck for the scripts.
+
+set -eu
+. "$(dirname -- "$0")/lib.sh"
+
+"$scripts/packages" build check
+source=$("$scripts/kernel-source")
+cd "$top"
+
+for file in $(git ls-files --cached --others --exclude-standard '*.[ch]'); do
+	check "checkpatch $file" perl "$source/scripts/checkpatch.pl" \
+		--no-tree --strict --terse --no-summary -f "$file"
+done
+
+for file in .ci/run guest/init scripts/* tests/*; do
+	check "shellcheck $file" shellcheck "$file"
+done
+
+for file in scripts/*; do
+	[ -x "$file" ] || continue
+	check "help of $file" "$file" --help
+done
