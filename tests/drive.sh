@@ -23,9 +23,9 @@ hang()
 }
 check "a guest that hangs" hang
 
-die()
+death()
 {
 	"$scripts/boot" "$objects" die 2>&1 >/dev/null |
 		tail -n 1 | grep 'the guest died'
 }
-check "a guest that dies" die
+check "a guest that dies" death

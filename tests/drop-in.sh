@@ -9,7 +9,7 @@ set -eu
 "$scripts/packages" build
 source=$("$scripts/kernel-source")
 tree=$build/drop-in/src
-export CCACHE_BASEDIR="$build" CCACHE_NOHASHDIR=1
+use_ccache
 
 mkdir -p "$tree"
 rsync -a --delete --link-dest="$source/" "$source/" "$tree/"
