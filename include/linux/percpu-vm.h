@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What tests may ask of the backend of the per-CPU allocator, mm/percpu-vm.c.
+ *
+ * There only with CONFIG_PERCPU_VM_KUNIT_TEST, which changes the backend as
+ * little as it can: it sees the calls that the backend makes, and can have
+ * allocations fail.
+ */
+#ifndef _LINUX_PERCPU_VM_H
+#define _LINUX_PERCPU_VM_H
+
+#include <linux/types.h>
+
+struct page;
+struct pcpu_chunk;
+
+/**
+ * enum percpu_vm_event - what the backend does to the rest of the kernel
+ * @PERCPU_VM_ALLOC: it is about to ask for a block of pages
+ * @PERCPU_VM_ALLOCATED: it has got one
+ * @PERCPU_VM_FREE: it is about to free a page
+ * @PERCPU_VM_TABLE: it is about to go down to a page table, or to build it
+ * @PERCPU_VM_FLUSH_MAP: it is about to flush the cache after mapping
+ * @PERCPU_VM_FLUSH_UNMAP: it is about to flush the cache before unmapping
+ * @PERCPU_VM_FLUSH_TLB: it is about to flush the TLB
+ */
+enum percpu_vm_event {
+	PERCPU_VM_ALLOC,
+	PERCPU_VM_ALLOCATED,
+	PERCPU_VM_FREE,
+	PERCPU_VM_TABLE,
+	PERCPU_VM_FLUSH_MAP,
+	PERCPU_VM_FLUSH_UNMAP,
+	PERCPU_VM_FLUSH_TLB,
+};
+
+/**
+ * struct percpu_vm_call - a call that the backend makes
+ * @event: which one
+ * @gfp: the flags of an allocation
+ * @node: where it is wanted
+ * @order: log2 of the number of pages
+ * @page: the first page, when there is one
+ * @start: the address of a table, or the first one to flush
+ * @end: the address after the last one to flush
+ */
+struct percpu_vm_call {
+	enum percpu_vm_event	event;
+	gfp_t			gfp;
+	int			node;
+	unsigned int		order;
+	struct page		*page;
+	unsigned long		start;
+	unsigned long		end;
+};
+
+/**
+ * struct percpu_vm_observer - someone who wants to know
+ * @call: called for what the backend does on behalf of the observing task;
+ *	  an allocation or a way to a table fails when this returns false
+ */
+struct percpu_vm_observer {
+	bool (*call)(struct percpu_vm_observer *observer,
+		     const struct percpu_vm_call *call);
+};
+
+/**
+ * struct percpu_vm_layout - what all chunks look like
+ * @nr_units: number of units, those without a CPU included
+ * @unit_pages: number of pages in a unit
+ * @low_cpu: the CPU with the lowest unit
+ * @high_cpu: the CPU with the highest unit
+ */
+struct percpu_vm_layout {
+	int		nr_units;
+	int		unit_pages;
+	unsigned int	low_cpu;
+	unsigned int	high_cpu;
+};
+
+/**
+ * struct percpu_vm_policy - a situation in which reclaim has to be decided
+ * @isolated: whether the chunk is isolated already
+ * @nr_empty: number of its populated pages that are empty
+ * @nr_pages: number of its pages
+ * @nr_empty_all: number of empty populated pages of all chunks not isolated
+ */
+struct percpu_vm_policy {
+	bool	isolated;
+	int	nr_empty;
+	int	nr_pages;
+	int	nr_empty_all;
+};
+
+void percpu_vm_observe(struct percpu_vm_observer *observer);
+
+/* the hooks, under the locks that mm/percpu.c holds for them */
+struct pcpu_chunk *percpu_vm_create_chunk(gfp_t gfp);
+void percpu_vm_destroy_chunk(struct pcpu_chunk *chunk);
+int percpu_vm_populate(struct pcpu_chunk *chunk, int page_start, int page_end,
+		       gfp_t gfp);
+void percpu_vm_depopulate(struct pcpu_chunk *chunk, int page_start,
+			  int page_end);
+void percpu_vm_flush(struct pcpu_chunk *chunk, int page_start, int page_end);
+bool percpu_vm_should_reclaim(struct pcpu_chunk *chunk,
+			      const struct percpu_vm_policy *policy);
+
+/* what they work on */
+struct pcpu_chunk *percpu_vm_first_chunk(void);
+struct pcpu_chunk *percpu_vm_reserved_chunk(void);
+struct percpu_vm_layout percpu_vm_layout(void);
+unsigned long percpu_vm_addr(struct pcpu_chunk *chunk, unsigned int cpu,
+			     int page_idx);
+unsigned long percpu_vm_unit_addr(struct pcpu_chunk *chunk, int unit);
+struct page *percpu_vm_page(struct pcpu_chunk *chunk, unsigned int cpu,
+			    int page_idx);
+struct page *percpu_vm_addr_to_page(void *addr);
+struct pcpu_chunk *percpu_vm_page_chunk(struct page *page);
+
+#endif /* _LINUX_PERCPU_VM_H */

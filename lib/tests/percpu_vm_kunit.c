@@ -1,0 +1,1503 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * KUnit suite of the backend of the per-CPU allocator, mm/percpu-vm.c.
+ *
+ * Most cases call the hooks on chunks that mm/percpu.c does not know, watch
+ * what the backend does to the rest of the kernel, and have it fail where it
+ * hurts.  See Documentation/mm/percpu-vm.rst for what the hooks promise.
+ */
+
+#include <kunit/test.h>
+#include <linux/bitmap.h>
+#include <linux/cpu.h>
+#include <linux/gfp.h>
+#include <linux/kthread.h>
+#include <linux/mm.h>
+#include <linux/percpu.h>
+#include <linux/percpu-vm.h>
+#include <linux/prandom.h>
+#include <linux/sched/mm.h>
+#include <linux/smp.h>
+#include <linux/vmalloc.h>
+
+#define NO_LIMIT	LONG_MAX
+#define MAX_FLUSHES	16
+#define MODEL_SEED	20261122
+#define MODEL_STEPS	3000
+#define MODEL_CHUNKS	3
+
+/* What mm/percpu.c passes at most */
+#define TEST_GFP	(GFP_NOIO | __GFP_NORETRY | __GFP_NOWARN)
+
+/**
+ * struct flush - a flush that the backend made
+ * @event: which one
+ * @start: the first address
+ * @end: the address after the last one
+ * @nr_freed: how many pages had been freed before
+ * @nr_mapped: how many pages of the watched range were mapped
+ */
+struct flush {
+	enum percpu_vm_event	event;
+	unsigned long		start;
+	unsigned long		end;
+	long			nr_freed;
+	int			nr_mapped;
+};
+
+/**
+ * struct percpu_vm_test - what a case knows about the backend
+ * @observer: gets the calls
+ * @layout: what the chunks look like
+ * @chunk: the chunk that most cases work on
+ * @page_start: first page of the watched range of @chunk
+ * @page_end: end of the watched range
+ * @page_limit: how many pages can still be allocated
+ * @table_limit: how many tables can still be gone down to
+ * @block_fail: which allocation of more than one page fails, counted from 1
+ * @nr_blocks: how many allocations of more than one page there were
+ * @nr_calls: how many allocations were tried
+ * @nr_tables: how many tables were gone down to
+ * @nr_allocated: how many pages were allocated
+ * @nr_freed: how many pages were freed
+ * @nr_stale: how many of them still led to a chunk
+ * @nr_early: how many of them were mapped somewhere in the watched range
+ * @gfp: what the caller passes
+ * @nr_bad_gfp: how many allocations had other flags than they should
+ * @nr_bad_scope: how many tables were allocated outside the scope of @gfp
+ * @hold: keep a reference on the pages that are freed
+ * @held: those pages
+ * @nr_held: how many
+ * @nr_flushes: how many flushes there were
+ * @flushes: the first ones of them
+ */
+struct percpu_vm_test {
+	struct percpu_vm_observer	observer;
+	struct percpu_vm_layout		layout;
+	struct pcpu_chunk		*chunk;
+	int				page_start;
+	int				page_end;
+	long				page_limit;
+	long				table_limit;
+	long				block_fail;
+	long				nr_blocks;
+	long				nr_calls;
+	long				nr_tables;
+	long				nr_allocated;
+	long				nr_freed;
+	long				nr_stale;
+	long				nr_early;
+	gfp_t				gfp;
+	long				nr_bad_gfp;
+	long				nr_bad_scope;
+	bool				hold;
+	struct page			*held[64];
+	int				nr_held;
+	int				nr_flushes;
+	struct flush			flushes[MAX_FLUSHES];
+};
+
+/* The pages of the watched range that are mapped now */
+static int nr_mapped(struct percpu_vm_test *ctx)
+{
+	unsigned int cpu;
+	int i, nr = 0;
+
+	for_each_possible_cpu(cpu)
+		for (i = ctx->page_start; i < ctx->page_end; i++)
+			if (percpu_vm_page(ctx->chunk, cpu, i))
+				nr++;
+	return nr;
+}
+
+static bool is_mapped(struct percpu_vm_test *ctx, struct page *page)
+{
+	unsigned int cpu;
+	int i;
+
+	for_each_possible_cpu(cpu)
+		for (i = ctx->page_start; i < ctx->page_end; i++)
+			if (percpu_vm_page(ctx->chunk, cpu, i) == page)
+				return true;
+	return false;
+}
+
+static void check_gfp(struct percpu_vm_test *ctx,
+		      const struct percpu_vm_call *call)
+{
+	gfp_t gfp = call->gfp;
+
+	/* more than a page is a bonus, which may only be less demanding */
+	if (call->order) {
+		if (gfp & (__GFP_DIRECT_RECLAIM | __GFP_NOFAIL) ||
+		    !(gfp & __GFP_NOWARN))
+			ctx->nr_bad_gfp++;
+		gfp &= ~(__GFP_THISNODE | __GFP_NOWARN);
+		if (gfp != ((ctx->gfp | __GFP_HIGHMEM) &
+			    ~(__GFP_DIRECT_RECLAIM | __GFP_NOWARN)))
+			ctx->nr_bad_gfp++;
+	} else if (gfp != (ctx->gfp | __GFP_HIGHMEM)) {
+		ctx->nr_bad_gfp++;
+	}
+}
+
+/* The flags of the task that page tables have to be allocated with */
+static unsigned int scope_of(gfp_t gfp)
+{
+	if (!gfpflags_allow_blocking(gfp) || gfp & __GFP_NORETRY)
+		return PF_MEMALLOC;
+	if (!(gfp & (__GFP_IO | __GFP_FS)))
+		return PF_MEMALLOC_NOIO;
+	return gfp & __GFP_FS ? 0 : PF_MEMALLOC_NOFS;
+}
+
+static bool see_alloc(struct percpu_vm_test *ctx,
+		      const struct percpu_vm_call *call)
+{
+	ctx->nr_calls++;
+	if (ctx->gfp)
+		check_gfp(ctx, call);
+	if (call->order && ++ctx->nr_blocks == ctx->block_fail)
+		return false;
+	return 1L << call->order <= ctx->page_limit;
+}
+
+static void see_free(struct percpu_vm_test *ctx, struct page *page)
+{
+	ctx->nr_freed++;
+	if (percpu_vm_page_chunk(page))
+		ctx->nr_stale++;
+	if (ctx->chunk && is_mapped(ctx, page))
+		ctx->nr_early++;
+	if (ctx->hold && ctx->nr_held < ARRAY_SIZE(ctx->held)) {
+		get_page(page);
+		ctx->held[ctx->nr_held++] = page;
+	}
+}
+
+static void see_flush(struct percpu_vm_test *ctx,
+		      const struct percpu_vm_call *call)
+{
+	if (ctx->nr_flushes < MAX_FLUSHES) {
+		struct flush *flush = &ctx->flushes[ctx->nr_flushes];
+
+		flush->event = call->event;
+		flush->start = call->start;
+		flush->end = call->end;
+		flush->nr_freed = ctx->nr_freed;
+		flush->nr_mapped = ctx->chunk ? nr_mapped(ctx) : 0;
+	}
+	ctx->nr_flushes++;
+}
+
+static bool see_call(struct percpu_vm_observer *observer,
+		     const struct percpu_vm_call *call)
+{
+	struct percpu_vm_test *ctx =
+		container_of(observer, struct percpu_vm_test, observer);
+
+	switch (call->event) {
+	case PERCPU_VM_ALLOC:
+		return see_alloc(ctx, call);
+	case PERCPU_VM_ALLOCATED:
+		ctx->nr_allocated += 1L << call->order;
+		ctx->page_limit -= 1L << call->order;
+		break;
+	case PERCPU_VM_FREE:
+		see_free(ctx, call->page);
+		break;
+	case PERCPU_VM_TABLE:
+		ctx->nr_tables++;
+		if (ctx->gfp && (current->flags & scope_of(ctx->gfp)) !=
+				scope_of(ctx->gfp))
+			ctx->nr_bad_scope++;
+		return ctx->table_limit-- > 0;
+	default:
+		see_flush(ctx, call);
+		break;
+	}
+	return true;
+}
+
+/* Forget what was seen, have nothing fail and watch a range from now on. */
+static void watch(struct percpu_vm_test *ctx, int page_start, int page_end)
+{
+	ctx->page_start = page_start;
+	ctx->page_end = page_end;
+	ctx->page_limit = NO_LIMIT;
+	ctx->table_limit = NO_LIMIT;
+	ctx->block_fail = 0;
+	ctx->nr_blocks = 0;
+	ctx->nr_calls = 0;
+	ctx->nr_tables = 0;
+	ctx->nr_allocated = 0;
+	ctx->nr_freed = 0;
+	ctx->nr_stale = 0;
+	ctx->nr_early = 0;
+	ctx->gfp = 0;
+	ctx->nr_bad_gfp = 0;
+	ctx->nr_bad_scope = 0;
+	ctx->hold = false;
+	ctx->nr_flushes = 0;
+}
+
+static void release_held(struct percpu_vm_test *ctx)
+{
+	while (ctx->nr_held)
+		put_page(ctx->held[--ctx->nr_held]);
+}
+
+/* Say where what was expected is not so; an expectation counts them. */
+#define wrong(test, cpu, page_idx, fmt, ...)				\
+	kunit_err(test, "CPU %u, page %d: " fmt "\n", cpu, page_idx,	\
+		  ##__VA_ARGS__)
+
+static u64 pattern(unsigned int cpu, int page_idx, u32 seed, int word)
+{
+	u64 x = (u64)seed << 40 ^ (u64)cpu << 24 ^ (u64)page_idx << 12 ^ word;
+
+	return (x + 1) * 0x9e3779b97f4a7c15ull;
+}
+
+/* Eight words of each page, the first and the last one among them */
+#define NR_WORDS	8
+
+static int nth_word(int n)
+{
+	return n * (PAGE_SIZE / sizeof(u64) - 1) / (NR_WORDS - 1);
+}
+
+static void fill(struct pcpu_chunk *chunk, int page_start, int page_end,
+		 u32 seed)
+{
+	unsigned int cpu;
+	int i, n, word;
+
+	for_each_possible_cpu(cpu) {
+		for (i = page_start; i < page_end; i++) {
+			u64 *page = (u64 *)percpu_vm_addr(chunk, cpu, i);
+
+			for (n = 0; n < NR_WORDS; n++) {
+				word = nth_word(n);
+				page[word] = pattern(cpu, i, seed, word);
+			}
+		}
+	}
+}
+
+static int nr_changed(struct kunit *test, struct pcpu_chunk *chunk,
+		      int page_start, int page_end, u32 seed)
+{
+	unsigned int cpu;
+	int i, n, word, nr = 0;
+
+	for_each_possible_cpu(cpu) {
+		for (i = page_start; i < page_end; i++) {
+			u64 *page = (u64 *)percpu_vm_addr(chunk, cpu, i);
+
+			for (n = 0; n < NR_WORDS; n++) {
+				word = nth_word(n);
+				if (page[word] == pattern(cpu, i, seed, word))
+					continue;
+				wrong(test, cpu, i, "word %d is not as written",
+				      word);
+				nr++;
+				break;
+			}
+		}
+	}
+	return nr;
+}
+
+/* A range that shall be populated, or shall not be: how many are not so? */
+static int nr_misplaced(struct kunit *test, struct pcpu_chunk *chunk,
+			int page_start, int page_end, bool populated)
+{
+	unsigned int cpu;
+	int i, nr = 0;
+
+	for_each_possible_cpu(cpu) {
+		for (i = page_start; i < page_end; i++) {
+			struct page *page = percpu_vm_page(chunk, cpu, i);
+
+			if (!page == !populated &&
+			    (!page || percpu_vm_page_chunk(page) == chunk))
+				continue;
+			wrong(test, cpu, i, "%s, expected was the contrary",
+			      !page ? "not mapped" :
+			      populated ? "leads elsewhere" : "mapped");
+			nr++;
+		}
+	}
+	return nr;
+}
+
+/* Units without a CPU, in which something is mapped nevertheless */
+static int nr_strays(struct kunit *test, struct percpu_vm_test *ctx)
+{
+	unsigned int cpu;
+	int unit, i, nr = 0;
+
+	for (unit = 0; unit < ctx->layout.nr_units; unit++) {
+		unsigned long addr = percpu_vm_unit_addr(ctx->chunk, unit);
+		bool used = false;
+
+		for_each_possible_cpu(cpu)
+			used |= percpu_vm_addr(ctx->chunk, cpu, 0) == addr;
+		for (i = 0; !used && i < ctx->layout.unit_pages; i++)
+			if (vmalloc_to_page((void *)addr + i * PAGE_SIZE))
+				nr++;
+	}
+	return nr;
+}
+
+/* Two places that share a page: it would have only one of their contents. */
+static int nr_shared(struct kunit *test, struct pcpu_chunk *chunk,
+		     int page_start, int page_end, u32 seed)
+{
+	fill(chunk, page_start, page_end, seed);
+	return nr_changed(test, chunk, page_start, page_end, seed);
+}
+
+static int nr_cpu_pages(int nr_pages)
+{
+	return nr_pages * num_possible_cpus();
+}
+
+static int populate(struct percpu_vm_test *ctx, int page_start, int page_end)
+{
+	return percpu_vm_populate(ctx->chunk, page_start, page_end, TEST_GFP);
+}
+
+static void depopulate(struct percpu_vm_test *ctx, int page_start, int page_end)
+{
+	percpu_vm_depopulate(ctx->chunk, page_start, page_end);
+	percpu_vm_flush(ctx->chunk, page_start, page_end);
+}
+
+/*
+ * Ranges: where a mistake by one shows.  Negative indexes count from the end
+ * of the unit, and 0 as the last page is the end.
+ */
+struct range_case {
+	const char	*name;
+	int		start;
+	int		end;
+};
+
+static const struct range_case ranges[] = {
+	{ "first page",		0, 1 },
+	{ "second page",	1, 2 },
+	{ "last page",		-1, 0 },
+	{ "two pages",		2, 4 },
+	{ "three pages",	1, 4 },
+	{ "four pages",		0, 4 },
+	{ "last pages",		-5, 0 },
+	{ "all but the ends",	1, -1 },
+	{ "whole chunk",	0, 0 },
+};
+
+KUNIT_ARRAY_PARAM_DESC(range, ranges, name);
+
+static const struct range_case small_ranges[] = {
+	{ "first page",		0, 1 },
+	{ "middle page",	2, 3 },
+	{ "three pages",	1, 4 },
+	{ "last pages",		-3, 0 },
+};
+
+KUNIT_ARRAY_PARAM_DESC(small_range, small_ranges, name);
+
+static void get_range(struct kunit *test, int *start, int *end)
+{
+	const struct range_case *range = test->param_value;
+	struct percpu_vm_test *ctx = test->priv;
+	int nr = ctx->layout.unit_pages;
+
+	*start = range->start < 0 ? nr + range->start : range->start;
+	*end = range->end <= 0 ? nr + range->end : range->end;
+	if (*start < 0 || *start >= *end || *end > nr)
+		kunit_skip(test, "a unit has only %d pages", nr);
+}
+
+/* 1. Layout */
+
+static void test_populate(struct kunit *test)
+{
+	struct percpu_vm_test *ctx = test->priv;
+	int start, end, nr;
+
+	get_range(test, &start, &end);
+	nr = ctx->layout.unit_pages;
+	watch(ctx, start, end);
+
+	KUNIT_ASSERT_EQ(test, populate(ctx, start, end), 0);
+	KUNIT_EXPECT_EQ(test, ctx->nr_allocated, nr_cpu_pages(end - start));
+	KUNIT_EXPECT_EQ(test, ctx->nr_freed, 0);
+	KUNIT_EXPECT_EQ(test, 0,
+			nr_misplaced(test, ctx->chunk, start, end, true));
+	KUNIT_EXPECT_EQ(test, 0,
+			nr_misplaced(test, ctx->chunk, 0, start, false));
+	KUNIT_EXPECT_EQ(test, 0,
+			nr_misplaced(test, ctx->chunk, end, nr, false));
+	KUNIT_EXPECT_EQ(test, 0, nr_strays(test, ctx));
+	KUNIT_EXPECT_EQ(test, 0, nr_shared(test, ctx->chunk, start, end, 1));
+
+	depopulate(ctx, start, end);
+	KUNIT_EXPECT_EQ(test, ctx->nr_freed, ctx->nr_allocated);
+	KUNIT_EXPECT_EQ(test, 0,
+			nr_misplaced(test, ctx->chunk, 0, nr, false));
+}
+
+/* What is populated next to a range stays as it is when that comes and goes. */
+static void test_neighbours(struct kunit *test)
+{
+	struct percpu_vm_test *ctx = test->priv;
+	int nr = ctx->layout.unit_pages;
+	int start, end;
+
+	get_range(test, &start, &end);
+	if (start)
+		KUNIT_ASSERT_EQ(test, populate(ctx, 0, start), 0);
+	if (end < nr)
+		KUNIT_ASSERT_EQ(test, populate(ctx, end, nr), 0);
+	fill(ctx->chunk, 0, start, 2);
+	fill(ctx->chunk, end, nr, 2);
+
+	KUNIT_ASSERT_EQ(test, populate(ctx, start, end), 0);
+	fill(ctx->chunk, start, end, 3);
+	KUNIT_EXPECT_EQ(test, 0, nr_changed(test, ctx->chunk, 0, start, 2));
+	KUNIT_EXPECT_EQ(test, 0, nr_changed(test, ctx->chunk, start, end, 3));
+	KUNIT_EXPECT_EQ(test, 0, nr_changed(test, ctx->chunk, end, nr, 2));
+
+	depopulate(ctx, start, end);
+	KUNIT_EXPECT_EQ(test, 0, nr_changed(test, ctx->chunk, 0, start, 2));
+	KUNIT_EXPECT_EQ(test, 0, nr_changed(test, ctx->chunk, end, nr, 2));
+	KUNIT_EXPECT_EQ(test, 0, nr_misplaced(test, ctx->chunk, start, end,
+					      false));
+
+	if (start)
+		depopulate(ctx, 0, start);
+	if (end < nr)
+		depopulate(ctx, end, nr);
+}
+
+/* Depopulating part of what was populated together, in any order */
+static void test_depopulate_parts(struct kunit *test)
+{
+	struct percpu_vm_test *ctx = test->priv;
+	static const int order[] = { 2, 0, 3, 1, 4 };
+	int nr = ARRAY_SIZE(order), i;
+
+	watch(ctx, 0, nr);
+	KUNIT_ASSERT_EQ(test, populate(ctx, 0, nr), 0);
+	fill(ctx->chunk, 0, nr, 4);
+	for (i = 0; i < nr; i++) {
+		depopulate(ctx, order[i], order[i] + 1);
+		KUNIT_EXPECT_EQ(test, ctx->nr_freed, nr_cpu_pages(i + 1));
+		KUNIT_EXPECT_EQ(test, nr_mapped(ctx), nr_cpu_pages(nr - i - 1));
+	}
+}
+
+/* 2. Placement */
+
+static int nr_off_node(struct kunit *test, struct percpu_vm_test *ctx)
+{
+	unsigned int cpu;
+	int i, nr = 0;
+
+	for_each_possible_cpu(cpu) {
+		for (i = ctx->page_start; i < ctx->page_end; i++) {
+			struct page *page = percpu_vm_page(ctx->chunk, cpu, i);
+
+			if (!page || page_to_nid(page) == cpu_to_node(cpu))
+				continue;
+			wrong(test, cpu, i, "on node %d, expected was %d",
+			      page_to_nid(page), cpu_to_node(cpu));
+			nr++;
+		}
+	}
+	return nr;
+}
+
+static void test_node(struct kunit *test)
+{
+	struct percpu_vm_test *ctx = test->priv;
+	int start, end;
+
+	if (num_online_nodes() < 2)
+		kunit_skip(test, "needs two NUMA nodes");
+	get_range(test, &start, &end);
+	watch(ctx, start, end);
+	KUNIT_ASSERT_EQ(test, populate(ctx, start, end), 0);
+	KUNIT_EXPECT_EQ(test, 0, nr_off_node(test, ctx));
+	depopulate(ctx, start, end);
+}
+
+/* Take all that a node has, chained through the first word of each block. */
+static void *take_node(int node)
+{
+	int order = MAX_PAGE_ORDER;
+	void *all = NULL;
+
+	while (order >= 0) {
+		struct page *page;
+
+		page = alloc_pages_node(node, GFP_NOWAIT | __GFP_THISNODE |
+					__GFP_NOWARN, order);
+		if (!page) {
+			order--;
+			continue;
+		}
+		((void **)page_address(page))[0] = all;
+		((long *)page_address(page))[1] = order;
+		all = page_address(page);
+		cond_resched();
+	}
+	return all;
+}
+
+static void give_back(void *all)
+{
+	while (all) {
+		void *next = ((void **)all)[0];
+
+		free_pages((unsigned long)all, ((long *)all)[1]);
+		all = next;
+		cond_resched();
+	}
+}
+
+static void test_node_exhausted(struct kunit *test)
+{
+	struct percpu_vm_test *ctx = test->priv;
+	int node = cpu_to_node(ctx->layout.high_cpu);
+	void *all;
+	int err;
+
+	if (num_online_nodes() < 2)
+		kunit_skip(test, "needs two NUMA nodes");
+	watch(ctx, 0, ctx->layout.unit_pages);
+	all = take_node(node);
+	err = populate(ctx, ctx->page_start, ctx->page_end);
+	give_back(all);
+
+	KUNIT_ASSERT_EQ(test, err, 0);
+	KUNIT_EXPECT_EQ(test, nr_mapped(ctx),
+			nr_cpu_pages(ctx->page_end - ctx->page_start));
+	depopulate(ctx, ctx->page_start, ctx->page_end);
+}
+
+/* 3. Rollback */
+
+struct rollback {
+	int	start;
+	int	end;
+	int	fence;		/* pages [fence, fence + 1) are a neighbour */
+};
+
+static void rollback_begin(struct kunit *test, struct rollback *rollback)
+{
+	struct percpu_vm_test *ctx = test->priv;
+
+	get_range(test, &rollback->start, &rollback->end);
+	rollback->fence = rollback->start ? rollback->start - 1 : rollback->end;
+	KUNIT_ASSERT_EQ(test, populate(ctx, rollback->fence,
+				       rollback->fence + 1), 0);
+	fill(ctx->chunk, rollback->fence, rollback->fence + 1, 5);
+	watch(ctx, rollback->start, rollback->end);
+}
+
+/* All that must hold after a failure; returns what does not. */
+static int rollback_check(struct kunit *test, struct rollback *rollback,
+			  int err, long n)
+{
+	struct percpu_vm_test *ctx = test->priv;
+	int nr = 0;
+
+	if (err != -ENOMEM) {
+		kunit_err(test, "failure %ld: returned %d\n", n, err);
+		nr++;
+	}
+	if (nr_mapped(ctx)) {
+		kunit_err(test, "failure %ld: %d pages are mapped\n", n,
+			  nr_mapped(ctx));
+		nr++;
+	}
+	if (ctx->nr_allocated != ctx->nr_freed) {
+		kunit_err(test, "failure %ld: %ld pages allocated, %ld freed\n",
+			  n, ctx->nr_allocated, ctx->nr_freed);
+		nr++;
+	}
+	if (ctx->nr_stale || ctx->nr_early) {
+		kunit_err(test, "failure %ld: %ld pages freed with a chunk, %ld while mapped\n",
+			  n, ctx->nr_stale, ctx->nr_early);
+		nr++;
+	}
+	nr += nr_changed(test, ctx->chunk, rollback->fence,
+			 rollback->fence + 1, 5);
+
+	/* nothing is left over that a flush would free */
+	percpu_vm_flush(ctx->chunk, rollback->start, rollback->end);
+	if (ctx->nr_allocated != ctx->nr_freed) {
+		kunit_err(test, "failure %ld: a page was still staged\n", n);
+		nr++;
+	}
+	return nr;
+}
+
+static void rollback_end(struct kunit *test, struct rollback *rollback)
+{
+	struct percpu_vm_test *ctx = test->priv;
+
+	/* the loop ended with a success, and it is a proper one */
+	KUNIT_EXPECT_EQ(test, 0, nr_misplaced(test, ctx->chunk, rollback->start,
+					      rollback->end, true));
+	KUNIT_EXPECT_EQ(test, 0, nr_shared(test, ctx->chunk, rollback->start,
+					   rollback->end, 6));
+	depopulate(ctx, rollback->start, rollback->end);
+	KUNIT_EXPECT_EQ(test, ctx->nr_allocated, ctx->nr_freed);
+	KUNIT_EXPECT_EQ(test, 0, nr_changed(test, ctx->chunk, rollback->fence,
+					    rollback->fence + 1, 5));
+	depopulate(ctx, rollback->fence, rollback->fence + 1);
+}
+
+/* There is memory for n pages and no more, for each n until it suffices. */
+static void test_rollback_pages(struct kunit *test)
+{
+	struct percpu_vm_test *ctx = test->priv;
+	struct rollback rollback;
+	int err, bad = 0;
+	long n;
+
+	rollback_begin(test, &rollback);
+	for (n = 0; ; n++) {
+		watch(ctx, rollback.start, rollback.end);
+		ctx->page_limit = n;
+		err = populate(ctx, rollback.start, rollback.end);
+		if (!err)
+			break;
+		bad += rollback_check(test, &rollback, err, n + 1);
+	}
+	KUNIT_EXPECT_EQ(test, bad, 0);
+	KUNIT_EXPECT_EQ(test, n, nr_cpu_pages(rollback.end - rollback.start));
+	rollback_end(test, &rollback);
+}
+
+/* The same, with an end of the page tables. */
+static void test_rollback_tables(struct kunit *test)
+{
+	struct percpu_vm_test *ctx = test->priv;
+	struct rollback rollback;
+	int err, bad = 0;
+	long n;
+
+	rollback_begin(test, &rollback);
+	for (n = 0; ; n++) {
+		watch(ctx, rollback.start, rollback.end);
+		ctx->table_limit = n;
+		err = populate(ctx, rollback.start, rollback.end);
+		if (!err)
+			break;
+		bad += rollback_check(test, &rollback, err, n + 1);
+	}
+	KUNIT_EXPECT_EQ(test, bad, 0);
+	KUNIT_EXPECT_GT(test, n, 0);
+	KUNIT_EXPECT_EQ(test, n, ctx->nr_tables);
+	rollback_end(test, &rollback);
+}
+
+/* A block that cannot be had costs nothing: there are smaller ones. */
+static void test_block_fails(struct kunit *test)
+{
+	struct percpu_vm_test *ctx = test->priv;
+	int nr = min(9, ctx->layout.unit_pages);
+	long n, nr_blocks = 1;
+
+	for (n = 1; n <= nr_blocks; n++) {
+		watch(ctx, 0, nr);
+		ctx->block_fail = n;
+		KUNIT_ASSERT_EQ(test, populate(ctx, 0, nr), 0);
+		nr_blocks = ctx->nr_blocks;
+		KUNIT_EXPECT_EQ(test, nr_mapped(ctx), nr_cpu_pages(nr));
+		KUNIT_EXPECT_EQ(test, ctx->nr_allocated, nr_cpu_pages(nr));
+		KUNIT_EXPECT_EQ(test, 0, nr_shared(test, ctx->chunk, 0, nr, n));
+		depopulate(ctx, 0, nr);
+		KUNIT_EXPECT_EQ(test, ctx->nr_allocated, ctx->nr_freed);
+	}
+}
+
+/* 4. Depopulation needs no memory */
+
+static void test_depopulate_without_memory(struct kunit *test)
+{
+	struct percpu_vm_test *ctx = test->priv;
+	int start, end;
+
+	get_range(test, &start, &end);
+	KUNIT_ASSERT_EQ(test, populate(ctx, start, end), 0);
+
+	watch(ctx, start, end);
+	ctx->page_limit = 0;
+	ctx->table_limit = 0;
+	depopulate(ctx, start, end);
+	KUNIT_EXPECT_EQ(test, ctx->nr_calls, 0);
+	KUNIT_EXPECT_EQ(test, ctx->nr_tables, 0);
+	KUNIT_EXPECT_EQ(test, nr_mapped(ctx), 0);
+	KUNIT_EXPECT_EQ(test, ctx->nr_freed, nr_cpu_pages(end - start));
+}
+
+/* 5. Page to chunk */
+
+static int nr_lost(struct kunit *test, struct pcpu_chunk *chunk,
+		   int page_start, int page_end)
+{
+	static const int offsets[] = { 0, 1, 8, 100, PAGE_SIZE - 1 };
+	unsigned int cpu;
+	int i, j, nr = 0;
+
+	for_each_possible_cpu(cpu) {
+		for (i = page_start; i < page_end; i++) {
+			for (j = 0; j < ARRAY_SIZE(offsets); j++) {
+				void *addr = (void *)percpu_vm_addr(chunk, cpu, i);
+				struct page *page;
+
+				page = percpu_vm_addr_to_page(addr + offsets[j]);
+				if (page == percpu_vm_page(chunk, cpu, i) &&
+				    page && percpu_vm_page_chunk(page) == chunk)
+					continue;
+				wrong(test, cpu, i, "offset %d does not lead to the chunk",
+				      offsets[j]);
+				nr++;
+			}
+		}
+	}
+	return nr;
+}
+
+static void test_page_to_chunk(struct kunit *test)
+{
+	struct percpu_vm_test *ctx = test->priv;
+	int nr = min(5, ctx->layout.unit_pages), i;
+	struct pcpu_chunk *chunks[3];
+
+	for (i = 0; i < 3; i++) {
+		chunks[i] = percpu_vm_create_chunk(TEST_GFP);
+		KUNIT_ASSERT_NOT_NULL(test, chunks[i]);
+		KUNIT_ASSERT_EQ(test, 0, percpu_vm_populate(chunks[i], 0, nr,
+							    TEST_GFP));
+	}
+	for (i = 0; i < 3; i++)
+		KUNIT_EXPECT_EQ(test, 0, nr_lost(test, chunks[i], 0, nr));
+	for (i = 0; i < 3; i++) {
+		watch(ctx, 0, nr);
+		percpu_vm_depopulate(chunks[i], 0, nr);
+		percpu_vm_flush(chunks[i], 0, nr);
+		KUNIT_EXPECT_EQ(test, ctx->nr_freed, nr_cpu_pages(nr));
+		KUNIT_EXPECT_EQ(test, ctx->nr_stale, 0);
+		percpu_vm_destroy_chunk(chunks[i]);
+	}
+}
+
+/* 6. Flushes */
+
+static void expect_flush(struct kunit *test, int n, enum percpu_vm_event event,
+			 bool mapped)
+{
+	struct percpu_vm_test *ctx = test->priv;
+	struct flush *flush = &ctx->flushes[n];
+
+	KUNIT_ASSERT_GT(test, ctx->nr_flushes, n);
+	KUNIT_EXPECT_EQ(test, flush->event, event);
+	KUNIT_EXPECT_LE(test, flush->start,
+			percpu_vm_addr(ctx->chunk, ctx->layout.low_cpu,
+				       ctx->page_start));
+	KUNIT_EXPECT_GE(test, flush->end,
+			percpu_vm_addr(ctx->chunk, ctx->layout.high_cpu,
+				       ctx->page_end));
+	KUNIT_EXPECT_EQ(test, flush->nr_freed, 0);
+	KUNIT_EXPECT_EQ(test, flush->nr_mapped, mapped ?
+			nr_cpu_pages(ctx->page_end - ctx->page_start) : 0);
+}
+
+static void test_flush_populate(struct kunit *test)
+{
+	struct percpu_vm_test *ctx = test->priv;
+	int start, end;
+
+	get_range(test, &start, &end);
+	watch(ctx, start, end);
+	KUNIT_ASSERT_EQ(test, populate(ctx, start, end), 0);
+	KUNIT_EXPECT_EQ(test, ctx->nr_flushes, 1);
+	expect_flush(test, 0, PERCPU_VM_FLUSH_MAP, true);
+	depopulate(ctx, start, end);
+}
+
+static void test_flush_depopulate(struct kunit *test)
+{
+	struct percpu_vm_test *ctx = test->priv;
+	int start, end;
+
+	get_range(test, &start, &end);
+	KUNIT_ASSERT_EQ(test, populate(ctx, start, end), 0);
+
+	watch(ctx, start, end);
+	percpu_vm_depopulate(ctx->chunk, start, end);
+	KUNIT_EXPECT_EQ(test, ctx->nr_flushes, 1);
+	expect_flush(test, 0, PERCPU_VM_FLUSH_UNMAP, true);
+	KUNIT_EXPECT_EQ(test, ctx->nr_freed, 0);
+
+	percpu_vm_flush(ctx->chunk, start, end);
+	KUNIT_EXPECT_EQ(test, ctx->nr_flushes, 2);
+	expect_flush(test, 1, PERCPU_VM_FLUSH_TLB, false);
+	KUNIT_EXPECT_EQ(test, ctx->nr_freed, nr_cpu_pages(end - start));
+	KUNIT_EXPECT_EQ(test, ctx->nr_early, 0);
+}
+
+/* Several depopulations, one flush of the TLB for all of them */
+static void test_flush_many(struct kunit *test)
+{
+	struct percpu_vm_test *ctx = test->priv;
+	int i;
+
+	KUNIT_ASSERT_EQ(test, populate(ctx, 0, 6), 0);
+	watch(ctx, 0, 6);
+	for (i = 5; i > 0; i -= 2)
+		percpu_vm_depopulate(ctx->chunk, i - 1, i + 1);
+	KUNIT_EXPECT_EQ(test, ctx->nr_freed, 0);
+	percpu_vm_flush(ctx->chunk, 0, 6);
+	KUNIT_EXPECT_EQ(test, ctx->nr_flushes, 4);
+	expect_flush(test, 3, PERCPU_VM_FLUSH_TLB, false);
+	KUNIT_EXPECT_EQ(test, ctx->nr_freed, nr_cpu_pages(6));
+	KUNIT_EXPECT_EQ(test, ctx->nr_early, 0);
+}
+
+/* mm/percpu.c destroys a chunk without a flush of the TLB before that. */
+static void test_flush_destroy(struct kunit *test)
+{
+	struct percpu_vm_test *ctx = test->priv;
+	struct pcpu_chunk *chunk = ctx->chunk;
+
+	KUNIT_ASSERT_EQ(test, populate(ctx, 1, 4), 0);
+	watch(ctx, 1, 4);
+	percpu_vm_depopulate(chunk, 1, 4);
+	KUNIT_EXPECT_EQ(test, ctx->nr_freed, 0);
+
+	percpu_vm_destroy_chunk(chunk);
+	KUNIT_EXPECT_EQ(test, ctx->nr_flushes, 2);
+	expect_flush(test, 1, PERCPU_VM_FLUSH_TLB, false);
+	KUNIT_EXPECT_EQ(test, ctx->nr_freed, nr_cpu_pages(3));
+	ctx->chunk = NULL;
+}
+
+/* A mapping that existed for a moment is in a TLB, too. */
+static void test_flush_rollback(struct kunit *test)
+{
+	struct percpu_vm_test *ctx = test->priv;
+	long nr_tables;
+
+	watch(ctx, 0, 4);
+	KUNIT_ASSERT_EQ(test, populate(ctx, 0, 4), 0);
+	nr_tables = ctx->nr_tables;
+	depopulate(ctx, 0, 4);
+	KUNIT_ASSERT_GT(test, nr_tables, 1);
+
+	watch(ctx, 0, 4);
+	ctx->table_limit = nr_tables - 1;
+	KUNIT_ASSERT_EQ(test, populate(ctx, 0, 4), -ENOMEM);
+	KUNIT_ASSERT_GT(test, ctx->nr_flushes, 0);
+	expect_flush(test, ctx->nr_flushes - 1, PERCPU_VM_FLUSH_TLB, false);
+}
+
+static long read_first_word(void *addr)
+{
+	return READ_ONCE(*(long *)addr);
+}
+
+/*
+ * The real thing: another CPU has a translation, the page behind it changes,
+ * the other CPU must not see the old one.  The old pages are kept from being
+ * used again, so that they differ from the new ones for sure.
+ */
+static void test_other_cpu_sees_new_page(struct kunit *test)
+{
+	struct percpu_vm_test *ctx = test->priv;
+	unsigned int cpu, unit_cpu = ctx->layout.high_cpu;
+	void *addr = (void *)percpu_vm_addr(ctx->chunk, unit_cpu, 0);
+
+	if (num_online_cpus() < 2)
+		kunit_skip(test, "needs two CPUs online");
+
+	KUNIT_ASSERT_EQ(test, populate(ctx, 0, 1), 0);
+	*(long *)addr = 1;
+	for_each_online_cpu(cpu)
+		KUNIT_EXPECT_EQ(test, 1, work_on_cpu(cpu, read_first_word,
+						     addr));
+
+	watch(ctx, 0, 1);
+	ctx->hold = true;
+	depopulate(ctx, 0, 1);
+	KUNIT_ASSERT_EQ(test, populate(ctx, 0, 1), 0);
+	*(long *)addr = 2;
+	for_each_online_cpu(cpu)
+		KUNIT_EXPECT_EQ(test, 2, work_on_cpu(cpu, read_first_word,
+						     addr));
+	depopulate(ctx, 0, 1);
+	release_held(ctx);
+}
+
+/* 7. gfp */
+
+static const struct gfp_case {
+	const char	*name;
+	gfp_t		gfp;
+} gfp_cases[] = {
+	{ "NOIO",			GFP_NOIO },
+	{ "NOIO, NOWARN",		GFP_NOIO | __GFP_NOWARN },
+	{ "NOIO, NORETRY",		GFP_NOIO | __GFP_NORETRY },
+	{ "NOIO, NORETRY, NOWARN",	TEST_GFP },
+};
+
+KUNIT_ARRAY_PARAM_DESC(gfp, gfp_cases, name);
+
+static void test_gfp(struct kunit *test)
+{
+	const struct gfp_case *param = test->param_value;
+	struct percpu_vm_test *ctx = test->priv;
+	unsigned int flags = current->flags;
+	int pass, err;
+
+	/* with success, without pages, without tables */
+	for (pass = 0; pass < 3; pass++) {
+		watch(ctx, 0, 3);
+		ctx->gfp = param->gfp;
+		if (pass == 1)
+			ctx->page_limit = 3;
+		if (pass == 2)
+			ctx->table_limit = 1;
+		err = percpu_vm_populate(ctx->chunk, 0, 3, param->gfp);
+		KUNIT_EXPECT_EQ(test, err, pass ? -ENOMEM : 0);
+		KUNIT_EXPECT_GT(test, ctx->nr_calls, 0);
+		KUNIT_EXPECT_EQ(test, ctx->nr_bad_gfp, 0);
+		KUNIT_EXPECT_EQ(test, ctx->nr_bad_scope, 0);
+		KUNIT_EXPECT_EQ(test, current->flags & (PF_MEMALLOC |
+				PF_MEMALLOC_NOIO | PF_MEMALLOC_NOFS),
+				flags & (PF_MEMALLOC | PF_MEMALLOC_NOIO |
+					 PF_MEMALLOC_NOFS));
+		if (!err)
+			depopulate(ctx, 0, 3);
+	}
+}
+
+/* 8. Policy */
+
+static const struct policy_case {
+	const char		*name;
+	struct percpu_vm_policy	policy;
+	bool			reclaim;
+} policy_cases[] = {
+	/*				isolated empty pages all */
+	{ "a quarter is empty",		{ false, 4, 16, 9 },	true },
+	{ "all is empty",		{ false, 16, 16, 21 },	true },
+	{ "less than a quarter",	{ false, 3, 16, 100 },	false },
+	{ "nothing is empty",		{ false, 0, 16, 100 },	false },
+	{ "others have too few",	{ false, 4, 16, 8 },	false },
+	{ "it has all there are",	{ false, 16, 16, 16 },	false },
+	{ "isolated, one is empty",	{ true, 1, 16, 0 },	true },
+	{ "isolated, all is empty",	{ true, 16, 16, 0 },	true },
+	{ "isolated, nothing is empty",	{ true, 0, 16, 100 },	false },
+};
+
+KUNIT_ARRAY_PARAM_DESC(policy, policy_cases, name);
+
+static void test_should_reclaim(struct kunit *test)
+{
+	const struct policy_case *param = test->param_value;
+	struct percpu_vm_test *ctx = test->priv;
+	struct pcpu_chunk *reserved = percpu_vm_reserved_chunk();
+
+	KUNIT_EXPECT_EQ(test, param->reclaim,
+			percpu_vm_should_reclaim(ctx->chunk, &param->policy));
+	KUNIT_EXPECT_FALSE(test, percpu_vm_should_reclaim(percpu_vm_first_chunk(),
+							  &param->policy));
+	if (reserved)
+		KUNIT_EXPECT_FALSE(test, percpu_vm_should_reclaim(reserved,
+								  &param->policy));
+}
+
+/* A unit with fewer than four pages has no quarter. */
+static void test_should_reclaim_small(struct kunit *test)
+{
+	struct percpu_vm_test *ctx = test->priv;
+	const struct percpu_vm_policy policy = {
+		.nr_empty	= 0,
+		.nr_pages	= 2,
+		.nr_empty_all	= 100,
+	};
+
+	KUNIT_EXPECT_FALSE(test, percpu_vm_should_reclaim(ctx->chunk, &policy));
+}
+
+/* 9. Model */
+
+struct model_chunk {
+	struct pcpu_chunk	*chunk;
+	unsigned long		*populated;
+	unsigned long		*flushable;	/* waits for a TLB flush */
+	u32			*seeds;		/* of the content of a page */
+};
+
+struct model {
+	struct model_chunk	chunks[MODEL_CHUNKS];
+	struct rnd_state	rnd;
+	u32			next_seed;
+	long			nr_pages;
+	long			nr_failures;
+};
+
+static u32 below(struct model *model, u32 limit)
+{
+	return prandom_u32_state(&model->rnd) % limit;
+}
+
+static int model_check(struct kunit *test, struct percpu_vm_test *ctx,
+		       struct model *model)
+{
+	int c, i, nr = 0;
+
+	for (c = 0; c < MODEL_CHUNKS; c++) {
+		struct model_chunk *mc = &model->chunks[c];
+
+		for (i = 0; mc->chunk && i < ctx->layout.unit_pages; i++) {
+			bool populated = test_bit(i, mc->populated);
+
+			nr += nr_misplaced(test, mc->chunk, i, i + 1,
+					   populated);
+			if (populated)
+				nr += nr_changed(test, mc->chunk, i, i + 1,
+						 mc->seeds[i]);
+		}
+	}
+	if (ctx->nr_allocated - ctx->nr_freed != model->nr_pages) {
+		kunit_err(test, "%ld pages are out, expected was %ld\n",
+			  ctx->nr_allocated - ctx->nr_freed, model->nr_pages);
+		nr++;
+	}
+	return nr + !!ctx->nr_stale;
+}
+
+/* Populate a random hole, some of the time without enough memory for it. */
+static int model_populate(struct kunit *test, struct percpu_vm_test *ctx,
+			  struct model *model, struct model_chunk *mc)
+{
+	int nr_pages = ctx->layout.unit_pages, start, end, err, i, nr = 0;
+
+	start = find_next_zero_bit(mc->populated, nr_pages,
+				   below(model, nr_pages));
+	if (start == nr_pages)
+		return 0;
+	end = find_next_bit(mc->populated, min(nr_pages, start + 9), start);
+	end = start + 1 + below(model, end - start);
+
+	switch (below(model, 4)) {
+	case 0:
+		ctx->page_limit = below(model, nr_cpu_pages(end - start) + 1);
+		break;
+	case 1:
+		ctx->table_limit = below(model, 8);
+		break;
+	}
+	err = percpu_vm_populate(mc->chunk, start, end, TEST_GFP);
+	if (err && ctx->page_limit == NO_LIMIT && ctx->table_limit == NO_LIMIT) {
+		kunit_err(test, "failed for no reason: %d\n", err);
+		nr++;
+	}
+	ctx->page_limit = NO_LIMIT;
+	ctx->table_limit = NO_LIMIT;
+	if (err) {
+		model->nr_failures++;
+		return nr + nr_misplaced(test, mc->chunk, start, end, false);
+	}
+
+	bitmap_set(mc->populated, start, end - start);
+	model->nr_pages += nr_cpu_pages(end - start);
+	for (i = start; i < end; i++) {
+		mc->seeds[i] = model->next_seed++;
+		fill(mc->chunk, i, i + 1, mc->seeds[i]);
+	}
+	return nr;
+}
+
+/* Depopulate one to three random ranges of a chunk, then flush them all. */
+static int model_depopulate(struct kunit *test, struct percpu_vm_test *ctx,
+			    struct model *model, struct model_chunk *mc)
+{
+	int nr_pages = ctx->layout.unit_pages, times = 1 + below(model, 3);
+	int low = nr_pages, high = 0, start, end;
+
+	while (times--) {
+		start = find_next_bit(mc->populated, nr_pages,
+				      below(model, nr_pages));
+		if (start == nr_pages)
+			continue;
+		end = find_next_zero_bit(mc->populated, nr_pages, start);
+		end = start + 1 + below(model, end - start);
+		percpu_vm_depopulate(mc->chunk, start, end);
+		bitmap_clear(mc->populated, start, end - start);
+		model->nr_pages -= nr_cpu_pages(end - start);
+		low = min(low, start);
+		high = max(high, end);
+	}
+	if (low >= high)
+		return 0;
+	percpu_vm_flush(mc->chunk, low, high);
+	return 0;
+}
+
+/* Destroy the chunk, without a flush, as mm/percpu.c does; make another. */
+static int model_renew(struct kunit *test, struct percpu_vm_test *ctx,
+		       struct model *model, struct model_chunk *mc)
+{
+	unsigned int start, end;
+
+	for_each_set_bitrange(start, end, mc->populated,
+			      ctx->layout.unit_pages) {
+		percpu_vm_depopulate(mc->chunk, start, end);
+		model->nr_pages -= nr_cpu_pages(end - start);
+	}
+	bitmap_zero(mc->populated, ctx->layout.unit_pages);
+	percpu_vm_destroy_chunk(mc->chunk);
+	mc->chunk = percpu_vm_create_chunk(TEST_GFP);
+	return !mc->chunk;
+}
+
+static void test_model(struct kunit *test)
+{
+	struct percpu_vm_test *ctx = test->priv;
+	int nr_pages = ctx->layout.unit_pages, step, c, bad = 0;
+	struct model *model;
+
+	model = kunit_kzalloc(test, sizeof(*model), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, model);
+	prandom_seed_state(&model->rnd, MODEL_SEED);
+	kunit_info(test, "seed %d, %d steps\n", MODEL_SEED, MODEL_STEPS);
+	percpu_vm_destroy_chunk(ctx->chunk);
+	ctx->chunk = NULL;
+	watch(ctx, 0, 0);
+
+	for (c = 0; c < MODEL_CHUNKS; c++) {
+		struct model_chunk *mc = &model->chunks[c];
+
+		mc->populated = kunit_kzalloc(test, BITS_TO_LONGS(nr_pages) *
+					      sizeof(long), GFP_KERNEL);
+		mc->seeds = kunit_kcalloc(test, nr_pages, sizeof(u32),
+					  GFP_KERNEL);
+		mc->chunk = percpu_vm_create_chunk(TEST_GFP);
+		KUNIT_ASSERT_NOT_NULL(test, mc->populated);
+		KUNIT_ASSERT_NOT_NULL(test, mc->seeds);
+		KUNIT_ASSERT_NOT_NULL(test, mc->chunk);
+	}
+
+	for (step = 0; step < MODEL_STEPS && !bad; step++) {
+		struct model_chunk *mc;
+
+		mc = &model->chunks[below(model, MODEL_CHUNKS)];
+		switch (below(model, 100)) {
+		case 0 ... 54:
+			bad += model_populate(test, ctx, model, mc);
+			break;
+		case 55 ... 97:
+			bad += model_depopulate(test, ctx, model, mc);
+			break;
+		default:
+			bad += model_renew(test, ctx, model, mc);
+			break;
+		}
+		if (step % 50 == 0)
+			bad += model_check(test, ctx, model);
+		cond_resched();
+	}
+	bad += model_check(test, ctx, model);
+	KUNIT_EXPECT_EQ(test, bad, 0);
+	kunit_info(test, "%d steps done, %ld failures injected\n", step,
+		   model->nr_failures);
+	KUNIT_EXPECT_GT(test, model->nr_failures, 0);
+
+	for (c = 0; c < MODEL_CHUNKS; c++) {
+		model_renew(test, ctx, model, &model->chunks[c]);
+		percpu_vm_destroy_chunk(model->chunks[c].chunk);
+	}
+	KUNIT_EXPECT_EQ(test, ctx->nr_allocated, ctx->nr_freed);
+}
+
+/* 10. Through the front */
+
+static const size_t sizes[] = {
+	4, 8, 64, 100, 512, 1024, 2048, 3000, 4096, 8192, 16384, 32768,
+};
+
+/* Zero at first, private to each CPU, and of the size that was asked for */
+static int use_percpu(void __percpu *ptr, size_t size, u8 seed)
+{
+	unsigned int cpu;
+	int bad = 0;
+	size_t i;
+
+	for_each_possible_cpu(cpu) {
+		u8 *p = per_cpu_ptr(ptr, cpu);
+
+		bad += !!memchr_inv(p, 0, size);
+		memset(p, (u8)(seed + cpu * 7 + 1) ?: 1, size);
+	}
+	for_each_possible_cpu(cpu) {
+		u8 *p = per_cpu_ptr(ptr, cpu);
+
+		for (i = 0; i < size; i += max_t(size_t, 1, size / 8))
+			bad += p[i] != ((u8)(seed + cpu * 7 + 1) ?: 1);
+		bad += p[size - 1] != ((u8)(seed + cpu * 7 + 1) ?: 1);
+	}
+	return bad;
+}
+
+static void test_alloc_percpu(struct kunit *test)
+{
+	void __percpu *ptr;
+	int i, again;
+
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		for (again = 0; again < 3; again++) {
+			ptr = __alloc_percpu(sizes[i], 8);
+			KUNIT_ASSERT_NOT_NULL(test, (void __force *)ptr);
+			KUNIT_EXPECT_EQ(test, 0, use_percpu(ptr, sizes[i], i));
+			free_percpu(ptr);
+		}
+	}
+}
+
+static int nr_wrong_phys(void __percpu *ptr)
+{
+	unsigned int cpu;
+	int nr = 0;
+
+	for_each_possible_cpu(cpu) {
+		void *addr = per_cpu_ptr(ptr, cpu);
+		phys_addr_t phys;
+
+		if (!is_vmalloc_addr(addr))
+			continue;
+		phys = page_to_phys(vmalloc_to_page(addr)) +
+		       offset_in_page(addr);
+		if (per_cpu_ptr_to_phys(addr) != phys)
+			nr++;
+	}
+	return nr;
+}
+
+struct worker {
+	struct task_struct	*task;
+	struct completion	done;
+	u32			seed;
+	int			nr_bad;
+	int			nr_null;
+	int			nr_vmalloc;
+};
+
+/* Hold some allocations at a time, replace them at random. */
+static int work(void *data)
+{
+	struct worker *worker = data;
+	void __percpu *ptrs[16] = { };
+	struct rnd_state rnd;
+	int i;
+
+	prandom_seed_state(&rnd, worker->seed);
+	for (i = 0; i < 400; i++) {
+		int slot = prandom_u32_state(&rnd) % ARRAY_SIZE(ptrs);
+		size_t size = sizes[prandom_u32_state(&rnd) %
+				    ARRAY_SIZE(sizes)];
+		bool atomic = prandom_u32_state(&rnd) % 4 == 0;
+
+		free_percpu(ptrs[slot]);
+		ptrs[slot] = __alloc_percpu_gfp(size, 8, atomic ? GFP_NOWAIT |
+						__GFP_NOWARN : GFP_KERNEL);
+		if (!ptrs[slot]) {
+			worker->nr_null += !atomic;
+			continue;
+		}
+		worker->nr_vmalloc +=
+			is_vmalloc_addr(per_cpu_ptr(ptrs[slot], 0));
+		worker->nr_bad += use_percpu(ptrs[slot], size, i);
+		worker->nr_bad += nr_wrong_phys(ptrs[slot]);
+		cond_resched();
+	}
+	for (i = 0; i < ARRAY_SIZE(ptrs); i++)
+		free_percpu(ptrs[i]);
+	complete(&worker->done);
+	return 0;
+}
+
+static void test_alloc_percpu_everywhere(struct kunit *test)
+{
+	struct worker *workers;
+	int nr = num_online_cpus(), i = 0, started = 0;
+	unsigned int cpu;
+
+	workers = kunit_kcalloc(test, nr, sizeof(*workers), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, workers);
+
+	for_each_online_cpu(cpu) {
+		struct worker *worker = &workers[i];
+
+		worker->seed = MODEL_SEED + i++;
+		init_completion(&worker->done);
+		worker->task = kthread_create_on_cpu(work, worker, cpu,
+						     "percpu_vm/%u");
+		if (IS_ERR(worker->task))
+			break;
+		started++;
+		wake_up_process(worker->task);
+	}
+	for (i = 0; i < started; i++)
+		wait_for_completion(&workers[i].done);
+
+	KUNIT_EXPECT_EQ(test, started, nr);
+	for (i = 0; i < started; i++) {
+		KUNIT_EXPECT_EQ(test, workers[i].nr_bad, 0);
+		KUNIT_EXPECT_EQ(test, workers[i].nr_null, 0);
+		KUNIT_EXPECT_GT(test, workers[i].nr_vmalloc, 0);
+	}
+}
+
+/* 11. What has been wrong upstream, by its cause */
+
+/* 93274f1dd6b0: pages were depopulated, and nobody flushed the TLB. */
+static void regression_no_tlb_flush(struct kunit *test)
+{
+	struct percpu_vm_test *ctx = test->priv;
+
+	KUNIT_ASSERT_EQ(test, populate(ctx, 0, 2), 0);
+	watch(ctx, 0, 2);
+	depopulate(ctx, 0, 2);
+	KUNIT_ASSERT_EQ(test, ctx->nr_flushes, 2);
+	KUNIT_EXPECT_EQ(test, ctx->flushes[1].event, PERCPU_VM_FLUSH_TLB);
+}
+
+/* The CPU at which mapping failed kept its first entries. */
+static void regression_partial_map(struct kunit *test)
+{
+	struct percpu_vm_test *ctx = test->priv;
+	long n;
+	int err;
+
+	for (n = 1; ; n++) {
+		watch(ctx, 0, 4);
+		ctx->table_limit = n;
+		err = populate(ctx, 0, 4);
+		if (!err)
+			break;
+		KUNIT_EXPECT_EQ(test, nr_mapped(ctx), 0);
+	}
+	depopulate(ctx, 0, 4);
+}
+
+/* A freed page kept page->private, which its next owner did not expect. */
+static void regression_stale_private(struct kunit *test)
+{
+	struct percpu_vm_test *ctx = test->priv;
+
+	KUNIT_ASSERT_EQ(test, populate(ctx, 0, 2), 0);
+	watch(ctx, 0, 2);
+	depopulate(ctx, 0, 2);
+	KUNIT_EXPECT_EQ(test, ctx->nr_freed, nr_cpu_pages(2));
+	KUNIT_EXPECT_EQ(test, ctx->nr_stale, 0);
+}
+
+/* Page tables were allocated with GFP_KERNEL, whatever the caller could bear. */
+static void regression_noio(struct kunit *test)
+{
+	struct percpu_vm_test *ctx = test->priv;
+
+	watch(ctx, 0, 1);
+	ctx->gfp = GFP_NOIO;
+	KUNIT_ASSERT_EQ(test, 0, percpu_vm_populate(ctx->chunk, 0, 1,
+						    GFP_NOIO));
+	KUNIT_EXPECT_GT(test, ctx->nr_tables, 0);
+	KUNIT_EXPECT_EQ(test, ctx->nr_bad_scope, 0);
+	depopulate(ctx, 0, 1);
+}
+
+static int percpu_vm_init(struct kunit *test)
+{
+	struct percpu_vm_test *ctx;
+
+	ctx = kunit_kzalloc(test, sizeof(*ctx), GFP_KERNEL);
+	if (!ctx)
+		return -ENOMEM;
+	test->priv = ctx;
+	ctx->layout = percpu_vm_layout();
+	ctx->observer.call = see_call;
+	ctx->chunk = percpu_vm_create_chunk(TEST_GFP);
+	if (!ctx->chunk)
+		return -ENOMEM;
+	watch(ctx, 0, 0);
+	percpu_vm_observe(&ctx->observer);
+	return 0;
+}
+
+/* A case that ended early leaves pages, which go with the chunk. */
+static void percpu_vm_exit(struct kunit *test)
+{
+	struct percpu_vm_test *ctx = test->priv;
+	int i;
+
+	percpu_vm_observe(NULL);
+	if (!ctx || !ctx->chunk)
+		return;
+	release_held(ctx);
+	for (i = 0; i < ctx->layout.unit_pages; i++)
+		if (percpu_vm_page(ctx->chunk, ctx->layout.high_cpu, i))
+			percpu_vm_depopulate(ctx->chunk, i, i + 1);
+	percpu_vm_destroy_chunk(ctx->chunk);
+}
+
+static struct kunit_case percpu_vm_cases[] = {
+	KUNIT_CASE_PARAM(test_populate, range_gen_params),
+	KUNIT_CASE_PARAM(test_neighbours, range_gen_params),
+	KUNIT_CASE(test_depopulate_parts),
+	KUNIT_CASE_PARAM(test_node, range_gen_params),
+	KUNIT_CASE_SLOW(test_node_exhausted),
+	KUNIT_CASE_PARAM(test_rollback_pages, small_range_gen_params),
+	KUNIT_CASE_PARAM(test_rollback_tables, small_range_gen_params),
+	KUNIT_CASE(test_block_fails),
+	KUNIT_CASE_PARAM(test_depopulate_without_memory, range_gen_params),
+	KUNIT_CASE(test_page_to_chunk),
+	KUNIT_CASE_PARAM(test_flush_populate, range_gen_params),
+	KUNIT_CASE_PARAM(test_flush_depopulate, range_gen_params),
+	KUNIT_CASE(test_flush_many),
+	KUNIT_CASE(test_flush_destroy),
+	KUNIT_CASE(test_flush_rollback),
+	KUNIT_CASE(test_other_cpu_sees_new_page),
+	KUNIT_CASE_PARAM(test_gfp, gfp_gen_params),
+	KUNIT_CASE_PARAM(test_should_reclaim, policy_gen_params),
+	KUNIT_CASE(test_should_reclaim_small),
+	KUNIT_CASE_SLOW(test_model),
+	KUNIT_CASE(test_alloc_percpu),
+	KUNIT_CASE_SLOW(test_alloc_percpu_everywhere),
+	KUNIT_CASE(regression_no_tlb_flush),
+	KUNIT_CASE(regression_partial_map),
+	KUNIT_CASE(regression_stale_private),
+	KUNIT_CASE(regression_noio),
+	{}
+};
+
+static struct kunit_suite percpu_vm_suite = {
+	.name		= "percpu_vm",
+	.init		= percpu_vm_init,
+	.exit		= percpu_vm_exit,
+	.test_cases	= percpu_vm_cases,
+};
+
+kunit_test_suite(percpu_vm_suite);
+
+MODULE_DESCRIPTION("KUnit suite of the backend of the per-CPU allocator");
+MODULE_LICENSE("GPL");

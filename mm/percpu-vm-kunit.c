@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * After mm/percpu-vm.c: let the KUnit suite call the backend.
+ *
+ * Included by mm/percpu.c, and empty without CONFIG_PERCPU_VM_KUNIT_TEST.
+ * Works with any backend that has the hooks and maps vmalloc space.
+ */
+
+#if IS_ENABLED(CONFIG_PERCPU_VM_KUNIT_TEST)
+
+#undef free_pages_bulk
+#undef p4d_alloc_track
+#undef pud_alloc_track
+#undef pmd_alloc_track
+#undef vmap_pages_range_noflush
+#pragma pop_macro("alloc_pages_node")
+#pragma pop_macro("__free_page")
+#pragma pop_macro("pte_alloc_kernel_track")
+#pragma pop_macro("flush_cache_vmap")
+#pragma pop_macro("flush_cache_vunmap")
+#pragma pop_macro("flush_tlb_kernel_range")
+
+/**
+ * percpu_vm_observe - see what the backend does for this task
+ * @observer: who wants to know, NULL for nobody any more
+ *
+ * Context: process context, takes pcpu_alloc_mutex.
+ */
+void percpu_vm_observe(struct percpu_vm_observer *observer)
+{
+	guard(mutex)(&pcpu_alloc_mutex);
+	pcpu_observer = observer;
+	pcpu_observing = observer ? current : NULL;
+}
+EXPORT_SYMBOL_FOR_MODULES(percpu_vm_observe, "percpu_vm_kunit");
+
+/**
+ * percpu_vm_create_chunk - create a chunk that nobody else knows
+ * @gfp: allocation flags
+ *
+ * Context: process context, takes pcpu_alloc_mutex.
+ * Return: the chunk, or NULL.
+ */
+struct pcpu_chunk *percpu_vm_create_chunk(gfp_t gfp)
+{
+	guard(mutex)(&pcpu_alloc_mutex);
+	return pcpu_create_chunk(gfp);
+}
+EXPORT_SYMBOL_FOR_MODULES(percpu_vm_create_chunk, "percpu_vm_kunit");
+
+/**
+ * percpu_vm_destroy_chunk - destroy a chunk
+ * @chunk: one of percpu_vm_create_chunk() with nothing populated, or NULL
+ *
+ * Context: process context, takes pcpu_alloc_mutex.
+ */
+void percpu_vm_destroy_chunk(struct pcpu_chunk *chunk)
+{
+	guard(mutex)(&pcpu_alloc_mutex);
+	pcpu_destroy_chunk(chunk);
+}
+EXPORT_SYMBOL_FOR_MODULES(percpu_vm_destroy_chunk, "percpu_vm_kunit");
+
+/**
+ * percpu_vm_populate - populate a range
+ * @chunk: one of percpu_vm_create_chunk()
+ * @page_start: index of the first page
+ * @page_end: index after the last page
+ * @gfp: allocation flags
+ *
+ * Context: process context, takes pcpu_alloc_mutex.
+ * Return: 0 or -ENOMEM.
+ */
+int percpu_vm_populate(struct pcpu_chunk *chunk, int page_start, int page_end,
+		       gfp_t gfp)
+{
+	guard(mutex)(&pcpu_alloc_mutex);
+	return pcpu_populate_chunk(chunk, page_start, page_end, gfp);
+}
+EXPORT_SYMBOL_FOR_MODULES(percpu_vm_populate, "percpu_vm_kunit");
+
+/**
+ * percpu_vm_depopulate - depopulate a range
+ * @chunk: one of percpu_vm_create_chunk()
+ * @page_start: index of the first page
+ * @page_end: index after the last page
+ *
+ * Context: process context, takes pcpu_alloc_mutex.
+ */
+void percpu_vm_depopulate(struct pcpu_chunk *chunk, int page_start,
+			  int page_end)
+{
+	guard(mutex)(&pcpu_alloc_mutex);
+	pcpu_depopulate_chunk(chunk, page_start, page_end);
+}
+EXPORT_SYMBOL_FOR_MODULES(percpu_vm_depopulate, "percpu_vm_kunit");
+
+/**
+ * percpu_vm_flush - flush the TLB after one or more depopulations
+ * @chunk: one of percpu_vm_create_chunk()
+ * @page_start: index of the first depopulated page
+ * @page_end: index after the last one
+ *
+ * Context: process context, takes pcpu_alloc_mutex.
+ */
+void percpu_vm_flush(struct pcpu_chunk *chunk, int page_start, int page_end)
+{
+	guard(mutex)(&pcpu_alloc_mutex);
+	pcpu_post_unmap_tlb_flush(chunk, page_start, page_end);
+}
+EXPORT_SYMBOL_FOR_MODULES(percpu_vm_flush, "percpu_vm_kunit");
+
+/**
+ * percpu_vm_should_reclaim - ask for a decision in a made-up situation
+ * @chunk: one of percpu_vm_create_chunk(), or the first or the reserved one
+ * @policy: the situation, of which nothing stays
+ *
+ * Context: any, takes pcpu_lock.
+ * Return: what the backend says.
+ */
+bool percpu_vm_should_reclaim(struct pcpu_chunk *chunk,
+			      const struct percpu_vm_policy *policy)
+{
+	struct percpu_vm_policy real;
+	bool reclaim;
+
+	guard(spinlock_irqsave)(&pcpu_lock);
+
+	real.isolated = chunk->isolated;
+	real.nr_empty = chunk->nr_empty_pop_pages;
+	real.nr_pages = chunk->nr_pages;
+	real.nr_empty_all = pcpu_nr_empty_pop_pages;
+
+	chunk->isolated = policy->isolated;
+	chunk->nr_empty_pop_pages = policy->nr_empty;
+	chunk->nr_pages = policy->nr_pages;
+	pcpu_nr_empty_pop_pages = policy->nr_empty_all;
+
+	reclaim = pcpu_should_reclaim_chunk(chunk);
+
+	chunk->isolated = real.isolated;
+	chunk->nr_empty_pop_pages = real.nr_empty;
+	chunk->nr_pages = real.nr_pages;
+	pcpu_nr_empty_pop_pages = real.nr_empty_all;
+
+	return reclaim;
+}
+EXPORT_SYMBOL_FOR_MODULES(percpu_vm_should_reclaim, "percpu_vm_kunit");
+
+/**
+ * percpu_vm_first_chunk - the chunk that was there at boot
+ *
+ * Context: any.
+ * Return: the chunk.
+ */
+struct pcpu_chunk *percpu_vm_first_chunk(void)
+{
+	return pcpu_first_chunk;
+}
+EXPORT_SYMBOL_FOR_MODULES(percpu_vm_first_chunk, "percpu_vm_kunit");
+
+/**
+ * percpu_vm_reserved_chunk - the part of the first chunk that is for modules
+ *
+ * Context: any.
+ * Return: the chunk, or NULL where there is none.
+ */
+struct pcpu_chunk *percpu_vm_reserved_chunk(void)
+{
+	return pcpu_reserved_chunk;
+}
+EXPORT_SYMBOL_FOR_MODULES(percpu_vm_reserved_chunk, "percpu_vm_kunit");
+
+/**
+ * percpu_vm_layout - what all chunks look like
+ *
+ * Context: any.
+ * Return: the layout.
+ */
+struct percpu_vm_layout percpu_vm_layout(void)
+{
+	return (struct percpu_vm_layout) {
+		.nr_units	= pcpu_nr_units,
+		.unit_pages	= pcpu_unit_pages,
+		.low_cpu	= pcpu_low_unit_cpu,
+		.high_cpu	= pcpu_high_unit_cpu,
+	};
+}
+EXPORT_SYMBOL_FOR_MODULES(percpu_vm_layout, "percpu_vm_kunit");
+
+/**
+ * percpu_vm_addr - where a page of a CPU is, or would be
+ * @chunk: one of percpu_vm_create_chunk()
+ * @cpu: a possible CPU
+ * @page_idx: index of the page
+ *
+ * Context: any.
+ * Return: the address.
+ */
+unsigned long percpu_vm_addr(struct pcpu_chunk *chunk, unsigned int cpu,
+			     int page_idx)
+{
+	return pcpu_chunk_addr(chunk, cpu, page_idx);
+}
+EXPORT_SYMBOL_FOR_MODULES(percpu_vm_addr, "percpu_vm_kunit");
+
+/**
+ * percpu_vm_unit_addr - where a unit is, be it of a CPU or not
+ * @chunk: one of percpu_vm_create_chunk()
+ * @unit: its number
+ *
+ * Context: any.
+ * Return: the address.
+ */
+unsigned long percpu_vm_unit_addr(struct pcpu_chunk *chunk, int unit)
+{
+	unsigned long offset = (unsigned long)unit * pcpu_unit_size;
+	int group = 0;
+
+	for (; offset >= pcpu_group_sizes[group]; group++)
+		offset -= pcpu_group_sizes[group];
+
+	return (unsigned long)chunk->base_addr + pcpu_group_offsets[group] +
+	       offset;
+}
+EXPORT_SYMBOL_FOR_MODULES(percpu_vm_unit_addr, "percpu_vm_kunit");
+
+/**
+ * percpu_vm_page - which page is mapped for a CPU
+ * @chunk: one of percpu_vm_create_chunk()
+ * @cpu: a possible CPU
+ * @page_idx: index of the page
+ *
+ * Context: any.
+ * Return: the page, or NULL if none is.
+ */
+struct page *percpu_vm_page(struct pcpu_chunk *chunk, unsigned int cpu,
+			    int page_idx)
+{
+	return pcpu_chunk_page(chunk, cpu, page_idx);
+}
+EXPORT_SYMBOL_FOR_MODULES(percpu_vm_page, "percpu_vm_kunit");
+
+/**
+ * percpu_vm_addr_to_page - which page is mapped at an address
+ * @addr: the address
+ *
+ * Context: any.
+ * Return: the page, or NULL if none is.
+ */
+struct page *percpu_vm_addr_to_page(void *addr)
+{
+	return pcpu_addr_to_page(addr);
+}
+EXPORT_SYMBOL_FOR_MODULES(percpu_vm_addr_to_page, "percpu_vm_kunit");
+
+/**
+ * percpu_vm_page_chunk - where a page leads to
+ * @page: the page
+ *
+ * Context: any.
+ * Return: the chunk, or NULL.
+ */
+struct pcpu_chunk *percpu_vm_page_chunk(struct page *page)
+{
+	return pcpu_get_page_chunk(page);
+}
+EXPORT_SYMBOL_FOR_MODULES(percpu_vm_page_chunk, "percpu_vm_kunit");
+
+#endif /* CONFIG_PERCPU_VM_KUNIT_TEST */

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Before mm/percpu-vm.c: put an observer between the backend and what it calls.
+ *
+ * Included by mm/percpu.c, and empty without CONFIG_PERCPU_VM_KUNIT_TEST.  The
+ * names that it redefines are the kernel's own again after percpu-vm-kunit.c.
+ */
+
+#if IS_ENABLED(CONFIG_PERCPU_VM_KUNIT_TEST)
+
+#include <linux/percpu-vm.h>
+
+#include "internal.h"
+#include "pgalloc-track.h"
+#include "vmalloc.h"
+
+static struct percpu_vm_observer *pcpu_observer;
+static struct task_struct *pcpu_observing;
+
+/* Tell the observer, if it is the one who made the backend do this. */
+static bool pcpu_observe(const struct percpu_vm_call *call)
+{
+	if (!pcpu_observer || pcpu_observing != current)
+		return true;
+
+	return pcpu_observer->call(pcpu_observer, call);
+}
+
+static struct page *pcpu_observe_alloc(int node, gfp_t gfp, unsigned int order)
+{
+	struct percpu_vm_call call = {
+		.event	= PERCPU_VM_ALLOC,
+		.gfp	= gfp,
+		.node	= node,
+		.order	= order,
+	};
+
+	if (!pcpu_observe(&call))
+		return NULL;
+
+	call.page = alloc_pages_node(node, gfp, order);
+	if (call.page) {
+		call.event = PERCPU_VM_ALLOCATED;
+		pcpu_observe(&call);
+	}
+	return call.page;
+}
+
+static void pcpu_observe_free(struct page *page)
+{
+	struct percpu_vm_call call = {
+		.event	= PERCPU_VM_FREE,
+		.page	= page,
+	};
+
+	pcpu_observe(&call);
+}
+
+static void __maybe_unused pcpu_observe_free_page(struct page *page)
+{
+	pcpu_observe_free(page);
+	__free_page(page);
+}
+
+static void __maybe_unused pcpu_observe_free_bulk(struct page **pages,
+						  unsigned long nr_pages)
+{
+	unsigned long i;
+
+	for (i = 0; i < nr_pages; i++)
+		pcpu_observe_free(pages[i]);
+	free_pages_bulk(pages, nr_pages);
+}
+
+static bool pcpu_observe_table(unsigned long addr)
+{
+	struct percpu_vm_call call = {
+		.event	= PERCPU_VM_TABLE,
+		.start	= addr,
+	};
+
+	return pcpu_observe(&call);
+}
+
+static p4d_t * __maybe_unused pcpu_observe_p4d(struct mm_struct *mm, pgd_t *pgd,
+					       unsigned long addr,
+					       pgtbl_mod_mask *mask)
+{
+	return pcpu_observe_table(addr) ?
+	       p4d_alloc_track(mm, pgd, addr, mask) : NULL;
+}
+
+static pud_t * __maybe_unused pcpu_observe_pud(struct mm_struct *mm, p4d_t *p4d,
+					       unsigned long addr,
+					       pgtbl_mod_mask *mask)
+{
+	return pcpu_observe_table(addr) ?
+	       pud_alloc_track(mm, p4d, addr, mask) : NULL;
+}
+
+static pmd_t * __maybe_unused pcpu_observe_pmd(struct mm_struct *mm, pud_t *pud,
+					       unsigned long addr,
+					       pgtbl_mod_mask *mask)
+{
+	return pcpu_observe_table(addr) ?
+	       pmd_alloc_track(mm, pud, addr, mask) : NULL;
+}
+
+static pte_t * __maybe_unused pcpu_observe_pte(pmd_t *pmd, unsigned long addr,
+					       pgtbl_mod_mask *mask)
+{
+	return pcpu_observe_table(addr) ?
+	       pte_alloc_kernel_track(pmd, addr, mask) : NULL;
+}
+
+/* When a table is missing, what comes before it has been mapped already. */
+static int __maybe_unused pcpu_observe_vmap(unsigned long addr,
+					    unsigned long end, pgprot_t prot,
+					    struct page **pages,
+					    unsigned int page_shift, gfp_t gfp)
+{
+	unsigned long half = PAGE_ALIGN_DOWN(addr + (end - addr) / 2);
+	int err;
+
+	if (pcpu_observe_table(addr))
+		return vmap_pages_range_noflush(addr, end, prot, pages,
+						page_shift, gfp);
+	if (half > addr) {
+		err = vmap_pages_range_noflush(addr, half, prot, pages,
+					       page_shift, gfp);
+		if (err)
+			return err;
+	}
+	return -ENOMEM;
+}
+
+static void pcpu_observe_flush(enum percpu_vm_event event, unsigned long start,
+			       unsigned long end)
+{
+	struct percpu_vm_call call = {
+		.event	= event,
+		.start	= start,
+		.end	= end,
+	};
+
+	pcpu_observe(&call);
+}
+
+static void pcpu_observe_flush_map(unsigned long start, unsigned long end)
+{
+	pcpu_observe_flush(PERCPU_VM_FLUSH_MAP, start, end);
+	flush_cache_vmap(start, end);
+}
+
+static void pcpu_observe_flush_unmap(unsigned long start, unsigned long end)
+{
+	pcpu_observe_flush(PERCPU_VM_FLUSH_UNMAP, start, end);
+	flush_cache_vunmap(start, end);
+}
+
+static void pcpu_observe_flush_tlb(unsigned long start, unsigned long end)
+{
+	pcpu_observe_flush(PERCPU_VM_FLUSH_TLB, start, end);
+	flush_tlb_kernel_range(start, end);
+}
+
+#pragma push_macro("alloc_pages_node")
+#pragma push_macro("__free_page")
+#pragma push_macro("pte_alloc_kernel_track")
+#pragma push_macro("flush_cache_vmap")
+#pragma push_macro("flush_cache_vunmap")
+#pragma push_macro("flush_tlb_kernel_range")
+
+#undef alloc_pages_node
+#undef __free_page
+#undef pte_alloc_kernel_track
+#undef flush_cache_vmap
+#undef flush_cache_vunmap
+#undef flush_tlb_kernel_range
+
+#define alloc_pages_node	pcpu_observe_alloc
+#define __free_page		pcpu_observe_free_page
+#define free_pages_bulk		pcpu_observe_free_bulk
+#define p4d_alloc_track		pcpu_observe_p4d
+#define pud_alloc_track		pcpu_observe_pud
+#define pmd_alloc_track		pcpu_observe_pmd
+#define pte_alloc_kernel_track	pcpu_observe_pte
+#define vmap_pages_range_noflush pcpu_observe_vmap
+#define flush_cache_vmap	pcpu_observe_flush_map
+#define flush_cache_vunmap	pcpu_observe_flush_unmap
+#define flush_tlb_kernel_range	pcpu_observe_flush_tlb
+
+#endif /* CONFIG_PERCPU_VM_KUNIT_TEST */
