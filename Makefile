@@ -3,6 +3,8 @@
 # make run        build a custom kernel with the replacement, boot it under QEMU,
 #                 drive per-CPU memory through real users of it, report
 # make test       everything that must hold; the last line counts
+# make kunit      the KUnit suite alone, through the kernel's kunit.py
+# make mutants    make mistakes in the backend, see the suite notice each
 # make install KDIR=<tree>
 #                 put the files of the series into a kernel tree
 # make uninstall KDIR=<tree>
@@ -24,6 +26,12 @@ run:
 test:
 	@scripts/test
 
+kunit:
+	@scripts/kunit
+
+mutants:
+	@scripts/mutate
+
 install uninstall:
 	@scripts/check-base '$(KDIR)'
 	@scripts/overlay $@ '$(KDIR)'
@@ -31,4 +39,4 @@ install uninstall:
 clean:
 	rm -rf build
 
-.PHONY: help run test install uninstall clean
+.PHONY: help run test kunit mutants install uninstall clean

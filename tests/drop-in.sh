@@ -7,29 +7,18 @@ set -eu
 . "$(dirname -- "$0")/lib.sh"
 
 "$scripts/packages" build
-source=$("$scripts/kernel-source")
+make_drop_in_tree
 tree=$build/drop-in/src
-use_ccache
-
-mkdir -p "$tree"
-rsync -a --delete --link-dest="$source/" "$source/" "$tree/"
-rm "$tree/mm/percpu-vm.c"
-cp "$top/mm/percpu-vm.c" "$tree/mm/percpu-vm.c"
 
 # Usage: compiles FRAGMENT: and says nothing about it
 compiles()
 {
 	objects=$build/drop-in/objects
 	rm -rf "$objects"
-	mkdir -p "$objects"
-	for target in allnoconfig mm/percpu.o; do
-		KCONFIG_ALLCONFIG=$1 make -s -C "$tree" O="$objects" \
-			ARCH=x86_64 CC="ccache gcc" HOSTCC="ccache gcc" \
-			-j"$(nproc)" W=1 $target >"$work/log" 2>&1 || {
-			cat "$work/log"
-			return 1
-		}
-	done
+	compile_percpu "$tree" "$objects" "$1" W=1 >"$work/log" 2>&1 || {
+		cat "$work/log"
+		return 1
+	}
 	! grep -A5 'warning:' "$work/log" || return 1
 
 	# what was asked for is what was built

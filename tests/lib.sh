@@ -73,3 +73,29 @@ path_without()
 		rm -f "$dir/$program"
 	done
 }
+
+# build/drop-in/src: the kernel source with mm/percpu-vm.c and nothing else
+make_drop_in_tree()
+{
+	source=$("$scripts/kernel-source")
+	mkdir -p "$build/drop-in/src"
+	rsync -a --delete --link-dest="$source/" "$source/" "$build/drop-in/src/"
+	rm "$build/drop-in/src/mm/percpu-vm.c"
+	cp "$top/mm/percpu-vm.c" "$build/drop-in/src/mm/percpu-vm.c"
+}
+
+# Usage: compile_percpu TREE OBJECTS FRAGMENT [VARIABLE=VALUE...]
+compile_percpu()
+{
+	src=$1
+	obj=$2
+	fragment=$3
+	shift 3
+	use_ccache
+	mkdir -p "$obj"
+	for target in allnoconfig mm/percpu.o; do
+		KCONFIG_ALLCONFIG=$fragment make -s -C "$src" O="$obj" \
+			ARCH=x86_64 CC="ccache gcc" HOSTCC="ccache gcc" \
+			-j"$(nproc)" "$@" $target || return 1
+	done
+}

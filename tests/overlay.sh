@@ -39,13 +39,30 @@ uninstall_tree()
 	"$scripts/overlay" uninstall "$tree"
 }
 
+# Usage: paths_of KIND...: what series/overlay has of that kind
+paths_of()
+{
+	for kind in "$@"; do
+		awk -v kind="$kind" '$1 == kind { print $2 }' \
+			"$top/series/overlay"
+	done | sort -u
+}
+
+# Every file of the series is there; what the others have more is what is to be
+# inserted, once.
 installed()
 {
-	cmp "$top/mm/percpu-vm.c" "$tree/mm/percpu-vm.c" &&
-		cmp "$top/Documentation/mm/percpu-vm.rst" \
-			"$tree/Documentation/mm/percpu-vm.rst" &&
-		[ "$(grep -cxF '   percpu-vm' \
-			"$tree/Documentation/mm/index.rst")" = 1 ]
+	for path in $(paths_of add replace); do
+		cmp "$top/$path" "$tree/$path" || return 1
+	done
+	for path in $(paths_of insert); do
+		awk -v path="$path" '$1 == "insert" && $2 == path { print $3 }' \
+			"$top/series/overlay" | sed "s|^|$top/|" |
+			xargs cat | sort >"$work/wanted"
+		diff "$work/before/$path" "$tree/$path" |
+			sed -n 's/^> //p' | sort | diff "$work/wanted" - ||
+			return 1
+	done
 }
 
 fresh_tree
@@ -69,7 +86,7 @@ check "uninstalled, too" same_as_before
 # as after a crash: the tree has it, but there is no note of it
 fresh_tree
 install_tree >/dev/null
-rm -r "$tree/.percpu-vm/MAINTAINERS" "$tree/.percpu-vm/Documentation"
+rm -r "$tree/.percpu-vm/lib" "$tree/.percpu-vm/Documentation"
 check "install after an interrupted one" install_tree
 check "which is the same as once" installed
 uninstall_tree >/dev/null

@@ -1,0 +1,34 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# The KUnit suite under QEMU, and that nothing of it is in a production kernel.
+
+set -eu
+. "$(dirname -- "$0")/lib.sh"
+
+# A case that is skipped here hides something: the machine has all they need.
+suite()
+{
+	"$scripts/kunit" >"$work/log" 2>&1 || {
+		grep -vE 'PASSED|^=+$' "$work/log" | tail -n 60
+		return 1
+	}
+	tail -n 1 "$work/log" | grep ', 0 failed, 0 skipped$'
+}
+check "KUnit suite" suite
+sed -n 's/^/        | /; $p' "$work/log"
+
+# mm/percpu.o without CONFIG_KUNIT, in trees with and without the series
+same_object()
+{
+	echo CONFIG_SMP=y >"$work/fragment"
+	for tree in drop-in replacement; do
+		objects=$work/$tree
+		compile_percpu "$build/$tree/src" "$objects" \
+			"$work/fragment" || return 1
+		objdump -dr --no-show-raw-insn "$objects/mm/percpu.o" |
+			grep -v 'file format' >"$work/$tree.code"
+	done
+	cmp "$work/drop-in.code" "$work/replacement.code"
+}
+make_drop_in_tree
+check "the production kernel is the same without the test" same_object
