@@ -148,6 +148,18 @@ bool percpu_vm_should_reclaim(struct pcpu_chunk *chunk,
 EXPORT_SYMBOL_FOR_MODULES(percpu_vm_should_reclaim, "percpu_vm_kunit");
 
 /**
+ * percpu_vm_verify_alloc_info - have a layout checked
+ * @ai: the layout
+ *
+ * Context: boot.
+ * Return: what the backend says.
+ */
+int __init percpu_vm_verify_alloc_info(const struct pcpu_alloc_info *ai)
+{
+	return pcpu_verify_alloc_info(ai);
+}
+
+/**
  * percpu_vm_first_chunk - the chunk that was there at boot
  *
  * Context: any.

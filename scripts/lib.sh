@@ -68,6 +68,14 @@ use_ccache()
 	export CCACHE_DEPEND=1 CCACHE_INODECACHE=1
 }
 
+# The cases that failed, from what scripts/kunit printed
+# Usage: failed_cases LOG
+failed_cases()
+{
+	sed -n 's/^=* *\[FAILED\] \([a-z_]*\) *=*$/\1/p' "$1" |
+		grep -E '^(test|regression)_' | sort -u
+}
+
 # Usage: kernel_version TREE
 kernel_version()
 {

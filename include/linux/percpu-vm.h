@@ -9,9 +9,11 @@
 #ifndef _LINUX_PERCPU_VM_H
 #define _LINUX_PERCPU_VM_H
 
+#include <linux/init.h>
 #include <linux/types.h>
 
 struct page;
+struct pcpu_alloc_info;
 struct pcpu_chunk;
 
 /**
@@ -104,6 +106,7 @@ void percpu_vm_depopulate(struct pcpu_chunk *chunk, int page_start,
 void percpu_vm_flush(struct pcpu_chunk *chunk, int page_start, int page_end);
 bool percpu_vm_should_reclaim(struct pcpu_chunk *chunk,
 			      const struct percpu_vm_policy *policy);
+int __init percpu_vm_verify_alloc_info(const struct pcpu_alloc_info *ai);
 
 /* what they work on */
 struct pcpu_chunk *percpu_vm_first_chunk(void);

@@ -52,12 +52,16 @@ struct flush {
  * @chunk: the chunk that most cases work on
  * @page_start: first page of the watched range of @chunk
  * @page_end: end of the watched range
+ * @start: lowest address of the watched range
+ * @end: address after the highest one
  * @page_limit: how many pages can still be allocated
  * @table_limit: how many tables can still be gone down to
  * @block_fail: which allocation of more than one page fails, counted from 1
  * @nr_blocks: how many allocations of more than one page there were
  * @nr_calls: how many allocations were tried
  * @nr_tables: how many tables were gone down to
+ * @nr_backwards: how many of them were below the one before
+ * @last_table: the address for which that was
  * @nr_allocated: how many pages were allocated
  * @nr_freed: how many pages were freed
  * @nr_stale: how many of them still led to a chunk
@@ -77,12 +81,16 @@ struct percpu_vm_test {
 	struct pcpu_chunk		*chunk;
 	int				page_start;
 	int				page_end;
+	unsigned long			start;
+	unsigned long			end;
 	long				page_limit;
 	long				table_limit;
 	long				block_fail;
 	long				nr_blocks;
 	long				nr_calls;
 	long				nr_tables;
+	long				nr_backwards;
+	unsigned long			last_table;
 	long				nr_allocated;
 	long				nr_freed;
 	long				nr_stale;
@@ -125,20 +133,15 @@ static bool is_mapped(struct percpu_vm_test *ctx, struct page *page)
 static void check_gfp(struct percpu_vm_test *ctx,
 		      const struct percpu_vm_call *call)
 {
-	gfp_t gfp = call->gfp;
+	gfp_t expected = ctx->gfp | __GFP_HIGHMEM;
 
-	/* more than a page is a bonus, which may only be less demanding */
+	/* more than a page is a bonus: no pains, no noise, no other node */
 	if (call->order) {
-		if (gfp & (__GFP_DIRECT_RECLAIM | __GFP_NOFAIL) ||
-		    !(gfp & __GFP_NOWARN))
-			ctx->nr_bad_gfp++;
-		gfp &= ~(__GFP_THISNODE | __GFP_NOWARN);
-		if (gfp != ((ctx->gfp | __GFP_HIGHMEM) &
-			    ~(__GFP_DIRECT_RECLAIM | __GFP_NOWARN)))
-			ctx->nr_bad_gfp++;
-	} else if (gfp != (ctx->gfp | __GFP_HIGHMEM)) {
-		ctx->nr_bad_gfp++;
+		expected &= ~__GFP_DIRECT_RECLAIM;
+		expected |= __GFP_NOWARN | __GFP_THISNODE;
 	}
+	if (call->gfp != expected)
+		ctx->nr_bad_gfp++;
 }
 
 /* The flags of the task that page tables have to be allocated with */
@@ -208,6 +211,9 @@ static bool see_call(struct percpu_vm_observer *observer,
 		break;
 	case PERCPU_VM_TABLE:
 		ctx->nr_tables++;
+		if (call->start < ctx->last_table)
+			ctx->nr_backwards++;
+		ctx->last_table = call->start;
 		if (ctx->gfp && (current->flags & scope_of(ctx->gfp)) !=
 				scope_of(ctx->gfp))
 			ctx->nr_bad_scope++;
@@ -224,12 +230,20 @@ static void watch(struct percpu_vm_test *ctx, int page_start, int page_end)
 {
 	ctx->page_start = page_start;
 	ctx->page_end = page_end;
+	if (ctx->chunk) {
+		ctx->start = percpu_vm_addr(ctx->chunk, ctx->layout.low_cpu,
+					    page_start);
+		ctx->end = percpu_vm_addr(ctx->chunk, ctx->layout.high_cpu,
+					  page_end);
+	}
 	ctx->page_limit = NO_LIMIT;
 	ctx->table_limit = NO_LIMIT;
 	ctx->block_fail = 0;
 	ctx->nr_blocks = 0;
 	ctx->nr_calls = 0;
 	ctx->nr_tables = 0;
+	ctx->nr_backwards = 0;
+	ctx->last_table = 0;
 	ctx->nr_allocated = 0;
 	ctx->nr_freed = 0;
 	ctx->nr_stale = 0;
@@ -333,7 +347,7 @@ static int nr_misplaced(struct kunit *test, struct pcpu_chunk *chunk,
 }
 
 /* Units without a CPU, in which something is mapped nevertheless */
-static int nr_strays(struct kunit *test, struct percpu_vm_test *ctx)
+static int nr_strays(struct percpu_vm_test *ctx)
 {
 	unsigned int cpu;
 	int unit, i, nr = 0;
@@ -440,7 +454,7 @@ static void test_populate(struct kunit *test)
 			nr_misplaced(test, ctx->chunk, 0, start, false));
 	KUNIT_EXPECT_EQ(test, 0,
 			nr_misplaced(test, ctx->chunk, end, nr, false));
-	KUNIT_EXPECT_EQ(test, 0, nr_strays(test, ctx));
+	KUNIT_EXPECT_EQ(test, 0, nr_strays(ctx));
 	KUNIT_EXPECT_EQ(test, 0, nr_shared(test, ctx->chunk, start, end, 1));
 
 	depopulate(ctx, start, end);
@@ -497,6 +511,41 @@ static void test_depopulate_parts(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, ctx->nr_freed, nr_cpu_pages(i + 1));
 		KUNIT_EXPECT_EQ(test, nr_mapped(ctx), nr_cpu_pages(nr - i - 1));
 	}
+}
+
+/* How many page-table pages is a range of all units mapped by? */
+static int nr_tables_of(struct percpu_vm_test *ctx, int page_start,
+			int page_end)
+{
+	unsigned long seen[64], addr;
+	unsigned int cpu;
+	int i, j, nr = 0;
+
+	for_each_possible_cpu(cpu) {
+		for (i = page_start; i < page_end; i++) {
+			addr = percpu_vm_addr(ctx->chunk, cpu, i) & PMD_MASK;
+			for (j = 0; j < nr && seen[j] != addr; j++)
+				;
+			if (j == nr && nr < ARRAY_SIZE(seen))
+				seen[nr++] = addr;
+		}
+	}
+	return nr;
+}
+
+/* One pass: upwards, and no more than the four levels down to each table */
+static void test_one_pass(struct kunit *test)
+{
+	struct percpu_vm_test *ctx = test->priv;
+	int start, end;
+
+	get_range(test, &start, &end);
+	watch(ctx, start, end);
+	KUNIT_ASSERT_EQ(test, populate(ctx, start, end), 0);
+	KUNIT_EXPECT_EQ(test, ctx->nr_backwards, 0);
+	KUNIT_EXPECT_LE(test, ctx->nr_tables,
+			4 * nr_tables_of(ctx, start, end));
+	depopulate(ctx, start, end);
 }
 
 /* 2. Placement */
@@ -809,12 +858,8 @@ static void expect_flush(struct kunit *test, int n, enum percpu_vm_event event,
 
 	KUNIT_ASSERT_GT(test, ctx->nr_flushes, n);
 	KUNIT_EXPECT_EQ(test, flush->event, event);
-	KUNIT_EXPECT_LE(test, flush->start,
-			percpu_vm_addr(ctx->chunk, ctx->layout.low_cpu,
-				       ctx->page_start));
-	KUNIT_EXPECT_GE(test, flush->end,
-			percpu_vm_addr(ctx->chunk, ctx->layout.high_cpu,
-				       ctx->page_end));
+	KUNIT_EXPECT_LE(test, flush->start, ctx->start);
+	KUNIT_EXPECT_GE(test, flush->end, ctx->end);
 	KUNIT_EXPECT_EQ(test, flush->nr_freed, 0);
 	KUNIT_EXPECT_EQ(test, flush->nr_mapped, mapped ?
 			nr_cpu_pages(ctx->page_end - ctx->page_start) : 0);
@@ -876,18 +921,17 @@ static void test_flush_many(struct kunit *test)
 static void test_flush_destroy(struct kunit *test)
 {
 	struct percpu_vm_test *ctx = test->priv;
-	struct pcpu_chunk *chunk = ctx->chunk;
 
 	KUNIT_ASSERT_EQ(test, populate(ctx, 1, 4), 0);
 	watch(ctx, 1, 4);
-	percpu_vm_depopulate(chunk, 1, 4);
+	percpu_vm_depopulate(ctx->chunk, 1, 4);
 	KUNIT_EXPECT_EQ(test, ctx->nr_freed, 0);
 
-	percpu_vm_destroy_chunk(chunk);
-	KUNIT_EXPECT_EQ(test, ctx->nr_flushes, 2);
-	expect_flush(test, 1, PERCPU_VM_FLUSH_TLB, false);
-	KUNIT_EXPECT_EQ(test, ctx->nr_freed, nr_cpu_pages(3));
+	percpu_vm_destroy_chunk(ctx->chunk);
 	ctx->chunk = NULL;
+	KUNIT_EXPECT_EQ(test, ctx->nr_flushes, 2);
+	KUNIT_EXPECT_EQ(test, ctx->nr_freed, nr_cpu_pages(3));
+	expect_flush(test, 1, PERCPU_VM_FLUSH_TLB, false);
 }
 
 /* A mapping that existed for a moment is in a TLB, too. */
@@ -1435,6 +1479,8 @@ static int percpu_vm_init(struct kunit *test)
 		return -ENOMEM;
 	test->priv = ctx;
 	ctx->layout = percpu_vm_layout();
+	kunit_info(test, "%u CPUs, %d units of %d pages\n", num_possible_cpus(),
+		   ctx->layout.nr_units, ctx->layout.unit_pages);
 	ctx->observer.call = see_call;
 	ctx->chunk = percpu_vm_create_chunk(TEST_GFP);
 	if (!ctx->chunk)
@@ -1464,6 +1510,7 @@ static struct kunit_case percpu_vm_cases[] = {
 	KUNIT_CASE_PARAM(test_populate, range_gen_params),
 	KUNIT_CASE_PARAM(test_neighbours, range_gen_params),
 	KUNIT_CASE(test_depopulate_parts),
+	KUNIT_CASE_PARAM(test_one_pass, range_gen_params),
 	KUNIT_CASE_PARAM(test_node, range_gen_params),
 	KUNIT_CASE_SLOW(test_node_exhausted),
 	KUNIT_CASE_PARAM(test_rollback_pages, small_range_gen_params),
@@ -1498,6 +1545,50 @@ static struct kunit_suite percpu_vm_suite = {
 };
 
 kunit_test_suite(percpu_vm_suite);
+
+#if IS_BUILTIN(CONFIG_PERCPU_VM_KUNIT_TEST)
+
+/* Any layout will do, as everything is mapped page by page. */
+static void __init test_verify_alloc_info(struct kunit *test)
+{
+	const struct {
+		int	nr_groups;
+		size_t	unit_size;
+		size_t	atom_size;
+	} layouts[] = {
+		{ 1, PCPU_MIN_UNIT_SIZE, PAGE_SIZE },
+		{ 1, 5 * PCPU_MIN_UNIT_SIZE, PAGE_SIZE },
+		{ 2, PCPU_MIN_UNIT_SIZE, PMD_SIZE },
+		{ 7, PMD_SIZE, PMD_SIZE },
+	};
+	struct pcpu_alloc_info *ai;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(layouts); i++) {
+		ai = kunit_kzalloc(test, struct_size(ai, groups,
+						     layouts[i].nr_groups),
+				   GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, ai);
+		ai->nr_groups = layouts[i].nr_groups;
+		ai->unit_size = layouts[i].unit_size;
+		ai->atom_size = layouts[i].atom_size;
+		KUNIT_EXPECT_EQ(test, 0, percpu_vm_verify_alloc_info(ai));
+	}
+}
+
+static struct kunit_case __refdata percpu_vm_init_cases[] = {
+	KUNIT_CASE(test_verify_alloc_info),
+	{}
+};
+
+static struct kunit_suite percpu_vm_init_suite = {
+	.name		= "percpu_vm_init",
+	.test_cases	= percpu_vm_init_cases,
+};
+
+kunit_test_init_section_suite(percpu_vm_init_suite);
+
+#endif
 
 MODULE_DESCRIPTION("KUnit suite of the backend of the per-CPU allocator");
 MODULE_LICENSE("GPL");

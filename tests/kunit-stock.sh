@@ -1,0 +1,20 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# The KUnit suite on the kernel's own backend: exactly the cases fail that
+# Documentation/mm/percpu-vm.rst lists as differences.
+
+set -eu
+. "$(dirname -- "$0")/lib.sh"
+
+BACKEND=stock "$scripts/kunit" >"$work/log" 2>&1 || true
+
+same_differences()
+{
+	failed_cases "$work/log" | diff "$top/tests/stock-differences" -
+}
+check "KUnit suite on the stock backend: known differences" same_differences
+
+while read -r case; do
+	check "the document lists $case" \
+		grep -qF "\`\`$case\`\`" "$top/Documentation/mm/percpu-vm.rst"
+done <"$top/tests/stock-differences"
