@@ -20,6 +20,26 @@
 #pragma pop_macro("flush_cache_vunmap")
 #pragma pop_macro("flush_tlb_kernel_range")
 
+/*
+ * mm/percpu.c holds pcpu_alloc_mutex from the first depopulation of a chunk to
+ * the flush of the TLB or the destruction of the chunk.  So does the suite, for
+ * which percpu_vm_depopulate() returns with the mutex held.
+ */
+static struct task_struct *pcpu_depopulating;
+
+static void pcpu_kunit_lock(void)
+{
+	if (READ_ONCE(pcpu_depopulating) != current)
+		mutex_lock(&pcpu_alloc_mutex);
+}
+
+static void pcpu_kunit_unlock(bool depopulating)
+{
+	WRITE_ONCE(pcpu_depopulating, depopulating ? current : NULL);
+	if (!depopulating)
+		mutex_unlock(&pcpu_alloc_mutex);
+}
+
 /**
  * percpu_vm_observe - see what the backend does for this task
  * @observer: who wants to know, NULL for nobody any more
@@ -52,12 +72,13 @@ EXPORT_SYMBOL_FOR_MODULES(percpu_vm_create_chunk, "percpu_vm_kunit");
  * percpu_vm_destroy_chunk - destroy a chunk
  * @chunk: one of percpu_vm_create_chunk() with nothing populated, or NULL
  *
- * Context: process context, takes pcpu_alloc_mutex.
+ * Context: process context, takes pcpu_alloc_mutex if need be and drops it.
  */
 void percpu_vm_destroy_chunk(struct pcpu_chunk *chunk)
 {
-	guard(mutex)(&pcpu_alloc_mutex);
+	pcpu_kunit_lock();
 	pcpu_destroy_chunk(chunk);
+	pcpu_kunit_unlock(false);
 }
 EXPORT_SYMBOL_FOR_MODULES(percpu_vm_destroy_chunk, "percpu_vm_kunit");
 
@@ -85,13 +106,15 @@ EXPORT_SYMBOL_FOR_MODULES(percpu_vm_populate, "percpu_vm_kunit");
  * @page_start: index of the first page
  * @page_end: index after the last page
  *
- * Context: process context, takes pcpu_alloc_mutex.
+ * Context: process context, takes pcpu_alloc_mutex if need be and keeps it for
+ * percpu_vm_flush() or percpu_vm_destroy_chunk().
  */
 void percpu_vm_depopulate(struct pcpu_chunk *chunk, int page_start,
 			  int page_end)
 {
-	guard(mutex)(&pcpu_alloc_mutex);
+	pcpu_kunit_lock();
 	pcpu_depopulate_chunk(chunk, page_start, page_end);
+	pcpu_kunit_unlock(true);
 }
 EXPORT_SYMBOL_FOR_MODULES(percpu_vm_depopulate, "percpu_vm_kunit");
 
@@ -101,12 +124,13 @@ EXPORT_SYMBOL_FOR_MODULES(percpu_vm_depopulate, "percpu_vm_kunit");
  * @page_start: index of the first depopulated page
  * @page_end: index after the last one
  *
- * Context: process context, takes pcpu_alloc_mutex.
+ * Context: process context, takes pcpu_alloc_mutex if need be and drops it.
  */
 void percpu_vm_flush(struct pcpu_chunk *chunk, int page_start, int page_end)
 {
-	guard(mutex)(&pcpu_alloc_mutex);
+	pcpu_kunit_lock();
 	pcpu_post_unmap_tlb_flush(chunk, page_start, page_end);
+	pcpu_kunit_unlock(false);
 }
 EXPORT_SYMBOL_FOR_MODULES(percpu_vm_flush, "percpu_vm_kunit");
 
@@ -265,6 +289,19 @@ struct page *percpu_vm_addr_to_page(void *addr)
 	return pcpu_addr_to_page(addr);
 }
 EXPORT_SYMBOL_FOR_MODULES(percpu_vm_addr_to_page, "percpu_vm_kunit");
+
+/**
+ * percpu_vm_ptr_to_phys - where in memory a per-CPU address is
+ * @addr: the address
+ *
+ * Context: any.
+ * Return: the physical address.
+ */
+phys_addr_t percpu_vm_ptr_to_phys(void *addr)
+{
+	return per_cpu_ptr_to_phys(addr);
+}
+EXPORT_SYMBOL_FOR_MODULES(percpu_vm_ptr_to_phys, "percpu_vm_kunit");
 
 /**
  * percpu_vm_page_chunk - where a page leads to

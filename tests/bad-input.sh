@@ -50,7 +50,8 @@ check_error "KVM that does not start a guest" 'ACCEL=kvm: .*use ACCEL=tcg' \
 
 # An archive whose package turns out to be broken
 printf '#!/bin/sh\nexit 1\n' >"$work/stub/tar"
-printf '#!/bin/sh\nexit 1\n' >"$work/stub/dpkg-deb"
+printf '#!/bin/sh\ntouch %s/unpacked\nexit 1\n' "$work" \
+	>"$work/stub/dpkg-deb"
 chmod +x "$work/stub/tar" "$work/stub/dpkg-deb"
 cat >"$work/stub/apt-get" <<END
 #!/bin/sh
@@ -68,5 +69,6 @@ if PATH="$work/stub:$PATH" XDG_CACHE_HOME="$work/cache" \
 else
 	passed "a broken package"
 fi
+check "which was unpacked" test -e "$work/unpacked"
 check "it leaves nothing to trust" \
 	test -z "$(ls "$work/cache/percpu-vm")"

@@ -6,16 +6,20 @@ set -eu
 . "$(dirname -- "$0")/lib.sh"
 
 # A case that is skipped here hides something: the machine has all they need.
+# Usage: suite [ARGUMENT...]
 suite()
 {
-	"$scripts/kunit" >"$work/log" 2>&1 || {
+	"$scripts/kunit" "$@" >"$work/log" 2>&1 || {
 		grep -vE 'PASSED|^=+$' "$work/log" | tail -n 60
 		return 1
 	}
 	tail -n 1 "$work/log" | grep ', 0 failed, 0 skipped$'
 }
 check "KUnit suite" suite
-sed -n 's/^/        | /; $p' "$work/log"
+tail -n 1 "$work/log"
+check "KUnit suite with units across page-table pages" \
+	suite --kernel_args=percpu_alloc=page
+tail -n 1 "$work/log"
 
 # mm/percpu.o without CONFIG_KUNIT, in trees with and without the series
 same_object()

@@ -96,7 +96,11 @@ struct percpu_vm_policy {
 
 void percpu_vm_observe(struct percpu_vm_observer *observer);
 
-/* the hooks, under the locks that mm/percpu.c holds for them */
+/*
+ * The hooks, under the locks that mm/percpu.c holds for them: after
+ * percpu_vm_depopulate() that is until percpu_vm_flush() or
+ * percpu_vm_destroy_chunk(), and nothing else can be called before.
+ */
 struct pcpu_chunk *percpu_vm_create_chunk(gfp_t gfp);
 void percpu_vm_destroy_chunk(struct pcpu_chunk *chunk);
 int percpu_vm_populate(struct pcpu_chunk *chunk, int page_start, int page_end,
@@ -118,6 +122,7 @@ unsigned long percpu_vm_unit_addr(struct pcpu_chunk *chunk, int unit);
 struct page *percpu_vm_page(struct pcpu_chunk *chunk, unsigned int cpu,
 			    int page_idx);
 struct page *percpu_vm_addr_to_page(void *addr);
+phys_addr_t percpu_vm_ptr_to_phys(void *addr);
 struct pcpu_chunk *percpu_vm_page_chunk(struct page *page);
 
 #endif /* _LINUX_PERCPU_VM_H */
