@@ -22,8 +22,8 @@
  *
  * The page pointers of a job are staged in one array, all units' pages with
  * the same index side by side and the units in address order.  CPUs of one
- * node are neighbours there, so that one block from the page allocator backs
- * one page index of several units and is later freed in one piece.
+ * node are neighbours there as a rule, so that one block from the page
+ * allocator backs one page index of several units and is freed in one piece.
  *
  * While a page is mapped, pcpu_get_page_chunk() leads from it to its chunk.
  *
@@ -133,8 +133,9 @@ static struct page **pcpu_get_pages(gfp_t gfp)
  * Context: any; the page must not be depopulated meanwhile.
  * Return: the page, or NULL if it is not populated.
  */
-static struct page *pcpu_chunk_page(struct pcpu_chunk *chunk, unsigned int cpu,
-				    int page_idx)
+static __maybe_unused struct page *pcpu_chunk_page(struct pcpu_chunk *chunk,
+						   unsigned int cpu,
+						   int page_idx)
 {
 	if (WARN_ON_ONCE(chunk->immutable))
 		return NULL;
@@ -160,8 +161,8 @@ static void pcpu_free_pages(struct page **pages, int nr_pages)
  * @order: log2 of how many are wanted; on return, of how many there are
  * @gfp: allocation flags for the last resort, a single page
  *
- * More than one page is a bonus, for which it is not worth to reclaim, to
- * warn or to leave the node.  The pages are independent of each other.
+ * More than one page is a bonus, for which it is not worth to wait, to warn or
+ * to leave the node.  The pages are independent of each other.
  *
  * Context: may sleep as @gfp allows.
  * Return: the first page, or NULL if there is not even one.
@@ -189,6 +190,10 @@ static int pcpu_alloc_run(struct page **pages, int nr_pages, int node,
 {
 	unsigned int order = PCPU_BLOCK_ORDER;
 	int nr_staged = 0, i;
+
+	/* a node without memory, or not yet with it, has no blocks either */
+	if (node != NUMA_NO_NODE && !node_state(node, N_MEMORY))
+		order = 0;
 
 	while (nr_staged < nr_pages) {
 		struct page *block;
