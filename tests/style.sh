@@ -14,7 +14,7 @@ for file in $(git ls-files --cached --others --exclude-standard '*.[ch]'); do
 		--no-tree --strict --terse --no-summary -f "$file"
 done
 
-for file in .ci/run guest/init scripts/* tests/*; do
+for file in .ci/run guest/init scripts/* tests/*.sh; do
 	check "shellcheck $file" shellcheck "$file"
 done
 
