@@ -58,6 +58,7 @@ struct flush {
  * @end: address after the highest one
  * @page_limit: how many pages can still be allocated
  * @table_limit: how many tables can still be gone down to
+ * @table_fail: which way to a table fails, counted from 1
  * @block_fail: which allocation of more than one page fails, counted from 1
  * @nr_blocks: how many allocations of more than one page there were
  * @nr_calls: how many allocations were tried
@@ -88,6 +89,7 @@ struct percpu_vm_test {
 	unsigned long			end;
 	long				page_limit;
 	long				table_limit;
+	long				table_fail;
 	long				block_fail;
 	long				nr_blocks;
 	long				nr_calls;
@@ -228,7 +230,8 @@ static bool see_call(struct percpu_vm_observer *observer,
 		if (ctx->gfp && (current->flags & scope_of(ctx->gfp)) !=
 				scope_of(ctx->gfp))
 			ctx->nr_bad_scope++;
-		return ctx->table_limit-- > 0;
+		return ctx->nr_tables != ctx->table_fail &&
+		       ctx->table_limit-- > 0;
 	default:
 		see_flush(ctx, call);
 		break;
@@ -249,6 +252,7 @@ static void watch(struct percpu_vm_test *ctx, int page_start, int page_end)
 	}
 	ctx->page_limit = NO_LIMIT;
 	ctx->table_limit = NO_LIMIT;
+	ctx->table_fail = 0;
 	ctx->block_fail = 0;
 	ctx->nr_blocks = 0;
 	ctx->nr_calls = 0;
@@ -753,21 +757,22 @@ static void rollback_end(struct kunit *test, struct rollback *rollback)
 	depopulate(ctx, rollback->fence, rollback->fence + 1);
 }
 
-/* Let there be n of something and no more, for each n until that suffices. */
+/* Set a limit to each number from @first on, until it is no hindrance. */
 static long rollback_until_success(struct kunit *test,
-				   struct rollback *rollback, long *limit)
+				   struct rollback *rollback, long *limit,
+				   long first)
 {
 	struct percpu_vm_test *ctx = test->priv;
 	int err, bad = 0;
 	long n;
 
-	for (n = 0; ; n++) {
+	for (n = first; ; n++) {
 		watch(ctx, rollback->start, rollback->end);
 		*limit = n;
 		err = populate(ctx, rollback->start, rollback->end);
 		if (!err)
 			break;
-		bad += rollback_check(test, rollback, err, n + 1);
+		bad += rollback_check(test, rollback, err, n);
 	}
 	KUNIT_EXPECT_EQ(test, bad, 0);
 	return n;
@@ -781,7 +786,7 @@ static void test_rollback_pages(struct kunit *test)
 	rollback_begin(test, &rollback);
 	KUNIT_EXPECT_EQ(test, nr_cpu_pages(rollback.end - rollback.start),
 			rollback_until_success(test, &rollback,
-					       &ctx->page_limit));
+					       &ctx->page_limit, 0));
 	rollback_end(test, &rollback);
 }
 
@@ -792,9 +797,23 @@ static void test_rollback_tables(struct kunit *test)
 	long n;
 
 	rollback_begin(test, &rollback);
-	n = rollback_until_success(test, &rollback, &ctx->table_limit);
+	n = rollback_until_success(test, &rollback, &ctx->table_limit, 0);
 	KUNIT_EXPECT_GT(test, n, 0);
 	KUNIT_EXPECT_EQ(test, n, ctx->nr_tables);
+	rollback_end(test, &rollback);
+}
+
+/* After the one that fails there would be others again. */
+static void test_rollback_one_table(struct kunit *test)
+{
+	struct percpu_vm_test *ctx = test->priv;
+	struct rollback rollback;
+	long n;
+
+	rollback_begin(test, &rollback);
+	n = rollback_until_success(test, &rollback, &ctx->table_fail, 1);
+	KUNIT_EXPECT_GT(test, n, 1);
+	KUNIT_EXPECT_EQ(test, n, ctx->nr_tables + 1);
 	rollback_end(test, &rollback);
 }
 
@@ -1609,6 +1628,7 @@ static struct kunit_case percpu_vm_cases[] = {
 	KUNIT_CASE_SLOW(test_node_exhausted),
 	KUNIT_CASE_PARAM(test_rollback_pages, small_range_gen_params),
 	KUNIT_CASE_PARAM(test_rollback_tables, small_range_gen_params),
+	KUNIT_CASE_PARAM(test_rollback_one_table, small_range_gen_params),
 	KUNIT_CASE(test_block_fails),
 	KUNIT_CASE(test_balance),
 	KUNIT_CASE_PARAM(test_depopulate_without_memory, range_gen_params),
