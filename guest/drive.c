@@ -32,7 +32,7 @@
 #define CGROUP		"/sys/fs/cgroup"
 #define STATS		"/sys/kernel/debug/percpu_stats"
 #define SETTLE_SECS	60
-#define LOST_KB		16384	/* as much may stay in caches and free lists */
+#define LOST_KB		24576	/* as much may stay in caches and free lists */
 
 #define ARRAY_SIZE(array)	(sizeof(array) / sizeof((array)[0]))
 
