@@ -225,6 +225,23 @@ struct percpu_vm_layout percpu_vm_layout(void)
 EXPORT_SYMBOL_FOR_MODULES(percpu_vm_layout, "percpu_vm_kunit");
 
 /**
+ * percpu_vm_settle - finish what is under way, for the sake of counters
+ *
+ * The balance worker comes to its end, and the page allocator empties the lists
+ * of pages that no counter counts as free.
+ *
+ * Context: process context, sleeps.
+ * Return: the number of populated pages that every unit has, in all chunks.
+ */
+int percpu_vm_settle(void)
+{
+	flush_work(&pcpu_balance_work);
+	drain_all_pages(NULL);
+	return pcpu_nr_pages() / pcpu_nr_units;
+}
+EXPORT_SYMBOL_FOR_MODULES(percpu_vm_settle, "percpu_vm_kunit");
+
+/**
  * percpu_vm_addr - where a page of a CPU is, or would be
  * @chunk: one of percpu_vm_create_chunk()
  * @cpu: a possible CPU

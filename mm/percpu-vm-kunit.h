@@ -11,6 +11,7 @@
 #include <linux/percpu-vm.h>
 
 #include "internal.h"
+#include "page_alloc.h"
 #include "pgalloc-track.h"
 #include "vmalloc.h"
 

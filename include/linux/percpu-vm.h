@@ -116,6 +116,7 @@ int __init percpu_vm_verify_alloc_info(const struct pcpu_alloc_info *ai);
 struct pcpu_chunk *percpu_vm_first_chunk(void);
 struct pcpu_chunk *percpu_vm_reserved_chunk(void);
 struct percpu_vm_layout percpu_vm_layout(void);
+int percpu_vm_settle(void);
 unsigned long percpu_vm_addr(struct pcpu_chunk *chunk, unsigned int cpu,
 			     int page_idx);
 unsigned long percpu_vm_unit_addr(struct pcpu_chunk *chunk, int unit);

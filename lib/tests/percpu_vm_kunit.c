@@ -1460,7 +1460,7 @@ struct worker {
 static int work(void *data)
 {
 	struct worker *worker = data;
-	void __percpu *ptrs[16] = { };
+	void __percpu *ptrs[64] = { };
 	struct rnd_state rnd;
 	int i;
 
@@ -1489,7 +1489,7 @@ static int work(void *data)
 	kthread_complete_and_exit(&worker->done, 0);
 }
 
-static void test_alloc_percpu_everywhere(struct kunit *test)
+static void work_everywhere(struct kunit *test)
 {
 	struct worker *workers;
 	int nr = 0, i = 0, started = 0;
@@ -1499,9 +1499,9 @@ static void test_alloc_percpu_everywhere(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, workers);
 
 	for_each_online_cpu(cpu) {
-		nr++;
 		struct worker *worker = &workers[i];
 
+		nr++;
 		worker->seed = MODEL_SEED + i++;
 		init_completion(&worker->done);
 		worker->task = kthread_create_on_cpu(work, worker, cpu,
@@ -1520,6 +1520,30 @@ static void test_alloc_percpu_everywhere(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, workers[i].nr_null, 0);
 		KUNIT_EXPECT_GT(test, workers[i].nr_vmalloc, 0);
 	}
+	kunit_kfree(test, workers);
+}
+
+/*
+ * All that was used is back in the page allocator, or accounted: the allocator
+ * keeps one chunk that is empty, and some empty pages in others.
+ */
+static void test_alloc_percpu_everywhere(struct kunit *test)
+{
+	struct percpu_vm_test *ctx = test->priv;
+	const long chunk = nr_cpu_pages(ctx->layout.unit_pages);
+	long nr_all, nr_percpu;
+	int i;
+
+	/* something comes to stay, page tables for instance */
+	work_everywhere(test);
+	nr_percpu = nr_cpu_pages(percpu_vm_settle());
+	nr_all = nr_percpu + nr_free();
+
+	for (i = 0; i < 4; i++)
+		work_everywhere(test);
+	nr_percpu = nr_cpu_pages(percpu_vm_settle());
+	KUNIT_EXPECT_LT(test, nr_percpu, 2 * chunk);
+	KUNIT_EXPECT_LT(test, nr_all - nr_percpu - nr_free(), chunk / 2);
 }
 
 /* 11. What has been wrong upstream, by its cause */
