@@ -1,24 +1,48 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * After mm/percpu-vm.c: let the KUnit suite call the backend.
+ * After mm/percpu-vm.c: let the KUnit suite and the benchmark call the backend.
  *
- * Included by mm/percpu.c, and empty without CONFIG_PERCPU_VM_KUNIT_TEST.
- * Works with any backend that has the hooks and maps vmalloc space.
+ * Included by mm/percpu.c, and empty without CONFIG_PERCPU_VM_KUNIT_TEST and
+ * CONFIG_PERCPU_VM_BENCHMARK.  Works with any backend that has the hooks and
+ * maps vmalloc space.
  */
 
 #if IS_ENABLED(CONFIG_PERCPU_VM_KUNIT_TEST)
 
-#undef free_pages_bulk
+#undef __free_pages
 #undef p4d_alloc_track
 #undef pud_alloc_track
 #undef pmd_alloc_track
 #undef vmap_pages_range_noflush
 #pragma pop_macro("alloc_pages_node")
-#pragma pop_macro("__free_page")
 #pragma pop_macro("pte_alloc_kernel_track")
+#pragma pop_macro("cond_resched")
 #pragma pop_macro("flush_cache_vmap")
 #pragma pop_macro("flush_cache_vunmap")
 #pragma pop_macro("flush_tlb_kernel_range")
+
+/**
+ * percpu_vm_observe - see what the backend does for this task
+ * @observer: who wants to know, NULL for nobody any more
+ *
+ * Context: process context, takes pcpu_alloc_mutex.
+ */
+void percpu_vm_observe(struct percpu_vm_observer *observer)
+{
+	guard(mutex)(&pcpu_alloc_mutex);
+	pcpu_observer = observer;
+	pcpu_observing = observer ? current : NULL;
+}
+EXPORT_SYMBOL_FOR_MODULES(percpu_vm_observe, "percpu_vm_kunit");
+
+#endif /* CONFIG_PERCPU_VM_KUNIT_TEST */
+
+#if IS_ENABLED(CONFIG_PERCPU_VM_KUNIT_TEST) || \
+	IS_ENABLED(CONFIG_PERCPU_VM_BENCHMARK)
+
+#include <linux/percpu-vm.h>
+
+#include "page_alloc.h"
 
 /*
  * mm/percpu.c holds pcpu_alloc_mutex from the first depopulation of a chunk to
@@ -39,20 +63,6 @@ static void pcpu_kunit_unlock(bool depopulating)
 	if (!depopulating)
 		mutex_unlock(&pcpu_alloc_mutex);
 }
-
-/**
- * percpu_vm_observe - see what the backend does for this task
- * @observer: who wants to know, NULL for nobody any more
- *
- * Context: process context, takes pcpu_alloc_mutex.
- */
-void percpu_vm_observe(struct percpu_vm_observer *observer)
-{
-	guard(mutex)(&pcpu_alloc_mutex);
-	pcpu_observer = observer;
-	pcpu_observing = observer ? current : NULL;
-}
-EXPORT_SYMBOL_FOR_MODULES(percpu_vm_observe, "percpu_vm_kunit");
 
 /**
  * percpu_vm_create_chunk - create a chunk that nobody else knows
@@ -225,10 +235,7 @@ struct percpu_vm_layout percpu_vm_layout(void)
 EXPORT_SYMBOL_FOR_MODULES(percpu_vm_layout, "percpu_vm_kunit");
 
 /**
- * percpu_vm_settle - finish what is under way, for the sake of counters
- *
- * The balance worker comes to its end, and the page allocator empties the lists
- * of pages that no counter counts as free.
+ * percpu_vm_settle - let the balance worker come to its end
  *
  * Context: process context, sleeps.
  * Return: the number of populated pages that every unit has, in all chunks.
@@ -236,10 +243,24 @@ EXPORT_SYMBOL_FOR_MODULES(percpu_vm_layout, "percpu_vm_kunit");
 int percpu_vm_settle(void)
 {
 	flush_work(&pcpu_balance_work);
-	drain_all_pages(NULL);
 	return pcpu_nr_pages() / pcpu_nr_units;
 }
 EXPORT_SYMBOL_FOR_MODULES(percpu_vm_settle, "percpu_vm_kunit");
+
+/**
+ * percpu_vm_nr_free - how many pages the page allocator has
+ *
+ * Those on its lists for each CPU, which no counter has, are put back first.
+ *
+ * Context: process context, sleeps.
+ * Return: the number of free pages.
+ */
+long percpu_vm_nr_free(void)
+{
+	drain_all_pages(NULL);
+	return global_zone_page_state(NR_FREE_PAGES);
+}
+EXPORT_SYMBOL_FOR_MODULES(percpu_vm_nr_free, "percpu_vm_kunit");
 
 /**
  * percpu_vm_addr - where a page of a CPU is, or would be
@@ -333,4 +354,4 @@ struct pcpu_chunk *percpu_vm_page_chunk(struct page *page)
 }
 EXPORT_SYMBOL_FOR_MODULES(percpu_vm_page_chunk, "percpu_vm_kunit");
 
-#endif /* CONFIG_PERCPU_VM_KUNIT_TEST */
+#endif /* CONFIG_PERCPU_VM_KUNIT_TEST || CONFIG_PERCPU_VM_BENCHMARK */

@@ -11,7 +11,6 @@
 #include <linux/percpu-vm.h>
 
 #include "internal.h"
-#include "page_alloc.h"
 #include "pgalloc-track.h"
 #include "vmalloc.h"
 
@@ -47,30 +46,16 @@ static struct page *pcpu_observe_alloc(int node, gfp_t gfp, unsigned int order)
 	return call.page;
 }
 
-static void pcpu_observe_free(struct page *page)
+static void pcpu_observe_free(struct page *page, unsigned int order)
 {
 	struct percpu_vm_call call = {
 		.event	= PERCPU_VM_FREE,
+		.order	= order,
 		.page	= page,
 	};
 
-	pcpu_observe(&call);
-}
-
-static void __maybe_unused pcpu_observe_free_page(struct page *page)
-{
-	pcpu_observe_free(page);
-	__free_page(page);
-}
-
-static void __maybe_unused pcpu_observe_free_bulk(struct page **pages,
-						  unsigned long nr_pages)
-{
-	unsigned long i;
-
-	for (i = 0; i < nr_pages; i++)
-		pcpu_observe_free(pages[i]);
-	free_pages_bulk(pages, nr_pages);
+	if (pcpu_observe(&call))
+		__free_pages(page, order);
 }
 
 static bool pcpu_observe_table(unsigned long addr)
@@ -165,28 +150,36 @@ static void pcpu_observe_flush_tlb(unsigned long start, unsigned long end)
 	flush_tlb_kernel_range(start, end);
 }
 
+static void __maybe_unused pcpu_observe_resched(void)
+{
+	struct percpu_vm_call call = { .event = PERCPU_VM_RESCHED };
+
+	pcpu_observe(&call);
+	cond_resched();
+}
+
 #pragma push_macro("alloc_pages_node")
-#pragma push_macro("__free_page")
 #pragma push_macro("pte_alloc_kernel_track")
+#pragma push_macro("cond_resched")
 #pragma push_macro("flush_cache_vmap")
 #pragma push_macro("flush_cache_vunmap")
 #pragma push_macro("flush_tlb_kernel_range")
 
 #undef alloc_pages_node
-#undef __free_page
 #undef pte_alloc_kernel_track
+#undef cond_resched
 #undef flush_cache_vmap
 #undef flush_cache_vunmap
 #undef flush_tlb_kernel_range
 
 #define alloc_pages_node	pcpu_observe_alloc
-#define __free_page		pcpu_observe_free_page
-#define free_pages_bulk		pcpu_observe_free_bulk
+#define __free_pages		pcpu_observe_free
 #define p4d_alloc_track		pcpu_observe_p4d
 #define pud_alloc_track		pcpu_observe_pud
 #define pmd_alloc_track		pcpu_observe_pmd
 #define pte_alloc_kernel_track	pcpu_observe_pte
 #define vmap_pages_range_noflush pcpu_observe_vmap
+#define cond_resched		pcpu_observe_resched
 #define flush_cache_vmap	pcpu_observe_flush_map
 #define flush_cache_vunmap	pcpu_observe_flush_unmap
 #define flush_tlb_kernel_range	pcpu_observe_flush_tlb

@@ -23,7 +23,8 @@
  * The page pointers of a job are staged in one array, all units' pages with
  * the same index side by side and the units in address order.  CPUs of one
  * node are neighbours there as a rule, so that one block from the page
- * allocator backs one page index of several units and is freed in one piece.
+ * allocator backs one page index of several units.  It stays whole, with a
+ * reference on its first page only, and is freed in one piece.
  *
  * While a page is mapped, pcpu_get_page_chunk() leads from it to its chunk.
  *
@@ -39,9 +40,6 @@
 #include "pgalloc-track.h"
 #include "vmalloc.h"
 
-/* Biggest block to ask for: more is neither cheap nor easy to come by */
-#define PCPU_BLOCK_ORDER	PAGE_ALLOC_COSTLY_ORDER
-
 /* The possible CPUs, sorted by the addresses of their units */
 static unsigned int *pcpu_unit_cpus;
 
@@ -50,21 +48,23 @@ static int pcpu_nr_unmapped;
 
 /**
  * struct pcpu_walk - one ascending pass over the kernel page tables
- * @chunk: what the mapped pages belong to, NULL for the first chunk
- * @stride: distance in the staging array between two pages of one unit
- * @table: the page-table page under the walk, NULL before the first one
- * @base: the first address that @table translates
+ * @chunk: what the pages belong to
+ * @nr_units: how many there are, thus how far two pages of one unit are staged
+ * @prot: how to map
+ * @table: the page-table page under the walk
+ * @end: the address after the last one that @table translates, 0 without one
  * @mask: which page-table levels were modified
  *
  * One table serves many pages and often several units; the walk goes down from
  * the top only when the address leaves it.  Lazy MMU mode is on exactly while
- * @table is set.
+ * @end is set.
  */
 struct pcpu_walk {
 	struct pcpu_chunk	*chunk;
-	int			stride;
+	int			nr_units;
+	pgprot_t		prot;
 	pte_t			*table;
-	unsigned long		base;
+	unsigned long		end;
 	pgtbl_mod_mask		mask;
 };
 
@@ -144,74 +144,73 @@ static __maybe_unused struct page *pcpu_chunk_page(struct pcpu_chunk *chunk,
 }
 
 /**
- * pcpu_free_pages - give pages back to the page allocator
+ * pcpu_free_pages - give blocks of pages back to the page allocator
  * @pages: the pages, staged side by side; no CPU may be able to reach them
  * @nr_pages: how many
+ *
+ * Only the first page of a block has a reference, which tells where one begins.
  *
  * Context: process context, reschedules.
  */
 static void pcpu_free_pages(struct page **pages, int nr_pages)
 {
-	free_pages_bulk(pages, nr_pages);
+	struct page **end = pages + nr_pages;
+
+	while (pages < end) {
+		struct page *block = *pages;
+		int nr = 1;
+
+		while (++pages < end && !page_ref_count(*pages))
+			nr++;
+		__free_pages(block, ilog2(nr));
+		cond_resched();
+	}
 }
 
 /**
- * pcpu_alloc_block - allocate neighbouring pages, as many as can be had
+ * pcpu_alloc_run - allocate one page for each unit of a run
+ * @pages: where to stage them
+ * @nr_pages: how many, which is how many units the run has
  * @node: where they are wanted
- * @order: log2 of how many are wanted; on return, of how many there are
- * @gfp: allocation flags for the last resort, a single page
+ * @max_order: log2 of the biggest block to ask for; lowered to what can be had
+ * @gfp: allocation flags for single pages
  *
- * More than one page is a bonus, for which it is not worth to wait, to warn or
- * to leave the node.  The pages are independent of each other.
+ * A block of more than one page is a bonus, for which it is not worth to
+ * reclaim, to use the reserves, to warn or to leave the node.
  *
  * Context: may sleep as @gfp allows.
- * Return: the first page, or NULL if there is not even one.
+ * Return: how many pages there were, fewer than @nr_pages if memory is short.
  */
-static struct page *pcpu_alloc_block(int node, unsigned int *order, gfp_t gfp)
-{
-	const gfp_t block_gfp = (gfp & ~__GFP_DIRECT_RECLAIM) |
-				__GFP_THISNODE | __GFP_NOWARN;
-	struct page *block;
-
-	for (; *order; --*order) {
-		block = alloc_pages_node(node, block_gfp, *order);
-		if (block) {
-			split_page(block, *order);
-			return block;
-		}
-	}
-
-	return alloc_pages_node(node, gfp, 0);
-}
-
-/* Stage @nr_pages pages from @node; returns how many there were. */
 static int pcpu_alloc_run(struct page **pages, int nr_pages, int node,
-			  gfp_t gfp)
+			  unsigned int *max_order, gfp_t gfp)
 {
-	unsigned int order = PCPU_BLOCK_ORDER;
+	const gfp_t block_gfp = (gfp & ~__GFP_RECLAIM) | __GFP_THISNODE |
+				__GFP_NOMEMALLOC | __GFP_NOWARN;
 	int nr_staged = 0, i;
 
-	/* a node without memory, or not yet with it, has no blocks either */
-	if (node != NUMA_NO_NODE && !node_state(node, N_MEMORY))
-		order = 0;
-
 	while (nr_staged < nr_pages) {
+		unsigned int order = min_t(unsigned int, *max_order,
+					   ilog2(nr_pages - nr_staged));
 		struct page *block;
 
-		order = min_t(unsigned int, order, ilog2(nr_pages - nr_staged));
-		block = pcpu_alloc_block(node, &order, gfp);
-		if (!block)
+		block = alloc_pages_node(node, order ? block_gfp : gfp, order);
+		if (block) {
+			for (i = 0; i < 1 << order; i++)
+				pages[nr_staged++] = block + i;
+		} else if (order) {
+			*max_order = order - 1;
+		} else {
 			break;
-		for (i = 0; i < 1 << order; i++)
-			pages[nr_staged++] = block + i;
+		}
 	}
 
 	return nr_staged;
 }
 
 /* How many units from @unit on belong to CPUs of @node? */
-static int pcpu_node_run(int unit, int nr_units, int node)
+static int pcpu_node_run(int unit, int node)
 {
+	const int nr_units = num_possible_cpus();
 	int end = unit + 1;
 
 	while (end < nr_units && cpu_to_node(pcpu_unit_cpus[end]) == node)
@@ -236,17 +235,20 @@ static int pcpu_node_run(int unit, int nr_units, int node)
 static int pcpu_alloc_pages(struct page **pages, int nr_pages, gfp_t gfp)
 {
 	const int nr_units = num_possible_cpus();
-	struct page **next = pages;
-	int i, unit, run;
+	int unit, run, i, nr;
 
-	for (i = 0; i < nr_pages; i++) {
-		for (unit = 0; unit < nr_units; unit += run) {
-			int node = cpu_to_node(pcpu_unit_cpus[unit]);
-			int nr;
+	for (unit = 0; unit < nr_units; unit += run) {
+		int node = cpu_to_node(pcpu_unit_cpus[unit]);
+		unsigned int max_order = MAX_PAGE_ORDER;
 
-			run = pcpu_node_run(unit, nr_units, node);
-			nr = pcpu_alloc_run(next, run, node, gfp);
-			next += nr;
+		/* without memory, or not yet with it, it has no blocks either */
+		if (node != NUMA_NO_NODE && !node_state(node, N_MEMORY))
+			max_order = 0;
+
+		run = pcpu_node_run(unit, node);
+		for (i = 0; i < nr_pages; i++) {
+			nr = pcpu_alloc_run(pages + i * nr_units + unit, run,
+					    node, &max_order, gfp);
 			if (nr < run)
 				goto free_pages;
 			cond_resched();
@@ -256,23 +258,22 @@ static int pcpu_alloc_pages(struct page **pages, int nr_pages, gfp_t gfp)
 	return 0;
 
 free_pages:
-	pcpu_free_pages(pages, next - pages);
+	pcpu_free_pages(pages + i * nr_units + unit, nr);
+	while (i--)
+		pcpu_free_pages(pages + i * nr_units + unit, run);
+	for (i = 0; i < nr_pages; i++)
+		pcpu_free_pages(pages + i * nr_units, unit);
 	return -ENOMEM;
-}
-
-static bool pcpu_walk_covers(const struct pcpu_walk *walk, unsigned long addr)
-{
-	return walk->table && walk->base == (addr & PMD_MASK);
 }
 
 /* Leave the table, so that it is allowed to sleep again. */
 static void pcpu_walk_leave(struct pcpu_walk *walk)
 {
-	if (!walk->table)
+	if (!walk->end)
 		return;
 
 	lazy_mmu_mode_disable();
-	walk->table = NULL;
+	walk->end = 0;
 	cond_resched();
 }
 
@@ -280,7 +281,7 @@ static pte_t *pcpu_walk_enter(struct pcpu_walk *walk, pte_t *pte,
 			      unsigned long addr)
 {
 	walk->table = pte - pte_index(addr);
-	walk->base = addr & PMD_MASK;
+	walk->end = (addr & PMD_MASK) + PMD_SIZE;
 	walk->mask |= PGTBL_PTE_MODIFIED;
 	lazy_mmu_mode_enable();
 
@@ -302,7 +303,7 @@ static pte_t *pcpu_walk_alloc(struct pcpu_walk *walk, unsigned long addr)
 	pmd_t *pmd;
 	pte_t *pte;
 
-	if (pcpu_walk_covers(walk, addr))
+	if (addr < walk->end)
 		return walk->table + pte_index(addr);
 
 	pcpu_walk_leave(walk);
@@ -326,7 +327,7 @@ static pte_t *pcpu_walk_alloc(struct pcpu_walk *walk, unsigned long addr)
 /* Go to an address that is mapped. */
 static pte_t *pcpu_walk_find(struct pcpu_walk *walk, unsigned long addr)
 {
-	if (pcpu_walk_covers(walk, addr))
+	if (addr < walk->end)
 		return walk->table + pte_index(addr);
 
 	pcpu_walk_leave(walk);
@@ -347,7 +348,7 @@ static void pcpu_walk_end(struct pcpu_walk *walk, unsigned long start,
  * pcpu_map_unit - map the pages of one unit and make them lead to the chunk
  * @walk: the walk
  * @addr: where to map the first page
- * @pages: the first page; the next one is a stride away
+ * @pages: the first page; the next one is a row of units away
  * @nr_pages: how many
  *
  * Context: may sleep, allocates according to the memalloc scope.
@@ -359,22 +360,23 @@ static int pcpu_map_unit(struct pcpu_walk *walk, unsigned long addr,
 {
 	int nr_mapped = 0;
 
-	while (nr_mapped < nr_pages) {
+	do {
 		pte_t *pte = pcpu_walk_alloc(walk, addr);
 
 		if (!pte)
 			break;
 		do {
+			struct page *page = *pages;
+
 			VM_WARN_ON_ONCE(!pte_none(ptep_get(pte)));
-			if (walk->chunk)
-				pcpu_set_page_chunk(*pages, walk->chunk);
+			pcpu_set_page_chunk(page, walk->chunk);
 			set_pte_at(&init_mm, addr, pte,
-				   mk_pte(*pages, PAGE_KERNEL));
-			pages += walk->stride;
+				   mk_pte(page, walk->prot));
+			pages += walk->nr_units;
 			addr += PAGE_SIZE;
 			pte++;
 		} while (++nr_mapped < nr_pages && addr & ~PMD_MASK);
-	}
+	} while (nr_mapped < nr_pages);
 
 	return nr_mapped;
 }
@@ -383,7 +385,7 @@ static int pcpu_map_unit(struct pcpu_walk *walk, unsigned long addr,
  * pcpu_unmap_unit - unmap and stage the pages of one unit
  * @walk: the walk
  * @addr: where the first page is mapped
- * @pages: where to stage the first page; the next one goes a stride away
+ * @pages: where to stage the first page; the next one goes a row of units away
  * @nr_pages: how many, all of them mapped
  *
  * The pages no longer lead to a chunk afterwards.
@@ -395,20 +397,21 @@ static void pcpu_unmap_unit(struct pcpu_walk *walk, unsigned long addr,
 {
 	int nr_unmapped = 0;
 
-	while (nr_unmapped < nr_pages) {
+	do {
 		pte_t *pte = pcpu_walk_find(walk, addr);
 
 		do {
 			pte_t old = ptep_get_and_clear(&init_mm, addr, pte);
+			struct page *page = pte_page(old);
 
 			VM_WARN_ON_ONCE(!pte_present(old));
-			*pages = pte_page(old);
-			pcpu_set_page_chunk(*pages, NULL);
-			pages += walk->stride;
+			pcpu_set_page_chunk(page, NULL);
+			*pages = page;
+			pages += walk->nr_units;
 			addr += PAGE_SIZE;
 			pte++;
 		} while (++nr_unmapped < nr_pages && addr & ~PMD_MASK);
-	}
+	} while (nr_unmapped < nr_pages);
 }
 
 /*
@@ -479,13 +482,17 @@ static void pcpu_post_unmap_tlb_flush(struct pcpu_chunk *chunk, int page_start,
 static void pcpu_kmsan_unmap(struct pcpu_chunk *chunk, int page_start,
 			     int page_end)
 {
-	unsigned int cpu;
+	const int nr_units = num_possible_cpus();
+	int unit;
 
-	for_each_possible_cpu(cpu)
+	for (unit = 0; unit < nr_units; unit++) {
+		unsigned int cpu = pcpu_unit_cpus[unit];
+
 		kmsan_vunmap_range_noflush(pcpu_chunk_addr(chunk, cpu,
 							   page_start),
 					   pcpu_chunk_addr(chunk, cpu,
 							   page_end));
+	}
 }
 
 static int pcpu_kmsan_map(struct pcpu_chunk *chunk, struct page **pages,
@@ -527,7 +534,7 @@ unmap:
 static void __pcpu_unmap_pages(struct pcpu_chunk *chunk, struct page **pages,
 			       int page_start, int page_end, int nr_mapped)
 {
-	struct pcpu_walk walk = { .stride = num_possible_cpus() };
+	struct pcpu_walk walk = { .nr_units = num_possible_cpus() };
 	int unit, nr;
 
 	pcpu_pre_unmap_flush(chunk, page_start, page_end);
@@ -570,7 +577,7 @@ static int pcpu_unmap_pages(struct pcpu_chunk *chunk, struct page **pages,
  * @addr: where to map the first page
  * @pages: the pages
  * @nr_pages: how many
- * @gfp: allocation flags that missing page tables adhere to
+ * @gfp: allocation flags, of no use yet
  *
  * Context: boot, with the page tables in place and no page allocator yet.
  * Return: 0, or -ENOMEM if a page table was missing nevertheless.
@@ -578,14 +585,8 @@ static int pcpu_unmap_pages(struct pcpu_chunk *chunk, struct page **pages,
 static int __pcpu_map_pages(unsigned long addr, struct page **pages,
 			    int nr_pages, gfp_t gfp)
 {
-	struct pcpu_walk walk = { .stride = 1 };
-	unsigned int flags = memalloc_apply_gfp_scope(gfp);
-	int nr_mapped = pcpu_map_unit(&walk, addr, pages, nr_pages);
-
-	memalloc_restore_scope(flags);
-	pcpu_walk_end(&walk, addr, addr + nr_pages * PAGE_SIZE);
-
-	return nr_mapped == nr_pages ? 0 : -ENOMEM;
+	return vmap_pages_range_noflush(addr, addr + nr_pages * PAGE_SIZE,
+					PAGE_KERNEL, pages, PAGE_SHIFT, gfp);
 }
 
 /* Map in walk order until all is done or a page table cannot be had. */
@@ -593,25 +594,24 @@ static int pcpu_map_units(struct pcpu_chunk *chunk, struct page **pages,
 			  int page_start, int page_end)
 {
 	struct pcpu_walk walk = {
-		.chunk	= chunk,
-		.stride	= num_possible_cpus(),
+		.chunk		= chunk,
+		.nr_units	= num_possible_cpus(),
+		.prot		= PAGE_KERNEL,
 	};
-	int unit, nr, nr_mapped = 0;
+	const int nr_pages = page_end - page_start;
+	int unit, nr = nr_pages;
 
-	for (unit = 0; unit < walk.stride; unit++) {
+	for (unit = 0; unit < walk.nr_units && nr == nr_pages; unit++) {
 		unsigned int cpu = pcpu_unit_cpus[unit];
 
 		nr = pcpu_map_unit(&walk,
 				   pcpu_chunk_addr(chunk, cpu, page_start),
-				   pages + unit, page_end - page_start);
-		nr_mapped += nr;
-		if (nr < page_end - page_start)
-			break;
+				   pages + unit, nr_pages);
 	}
 
 	pcpu_walk_end(&walk, pcpu_region_start(chunk, page_start),
 		      pcpu_region_end(chunk, page_end));
-	return nr_mapped;
+	return (unit - 1) * nr_pages + nr;
 }
 
 /**

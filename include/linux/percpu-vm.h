@@ -2,9 +2,9 @@
 /*
  * What tests may ask of the backend of the per-CPU allocator, mm/percpu-vm.c.
  *
- * There only with CONFIG_PERCPU_VM_KUNIT_TEST, which changes the backend as
- * little as it can: it sees the calls that the backend makes, and can have
- * allocations fail.
+ * With CONFIG_PERCPU_VM_KUNIT_TEST the calls that the backend makes can be
+ * seen, and allocations fail.  CONFIG_PERCPU_VM_BENCHMARK leaves the backend
+ * exactly as it is.  Without both there is nothing of this.
  */
 #ifndef _LINUX_PERCPU_VM_H
 #define _LINUX_PERCPU_VM_H
@@ -20,11 +20,12 @@ struct pcpu_chunk;
  * enum percpu_vm_event - what the backend does to the rest of the kernel
  * @PERCPU_VM_ALLOC: it is about to ask for a block of pages
  * @PERCPU_VM_ALLOCATED: it has got one
- * @PERCPU_VM_FREE: it is about to free a page
+ * @PERCPU_VM_FREE: it is about to free one
  * @PERCPU_VM_TABLE: it is about to go down to a page table, or to build it
  * @PERCPU_VM_FLUSH_MAP: it is about to flush the cache after mapping
  * @PERCPU_VM_FLUSH_UNMAP: it is about to flush the cache before unmapping
  * @PERCPU_VM_FLUSH_TLB: it is about to flush the TLB
+ * @PERCPU_VM_RESCHED: it is about to let others run
  */
 enum percpu_vm_event {
 	PERCPU_VM_ALLOC,
@@ -34,6 +35,7 @@ enum percpu_vm_event {
 	PERCPU_VM_FLUSH_MAP,
 	PERCPU_VM_FLUSH_UNMAP,
 	PERCPU_VM_FLUSH_TLB,
+	PERCPU_VM_RESCHED,
 };
 
 /**
@@ -59,7 +61,8 @@ struct percpu_vm_call {
 /**
  * struct percpu_vm_observer - someone who wants to know
  * @call: called for what the backend does on behalf of the observing task;
- *	  an allocation or a way to a table fails when this returns false
+ *	  when this returns false an allocation or a way to a table fails, and
+ *	  a block is not freed but the observer's
  */
 struct percpu_vm_observer {
 	bool (*call)(struct percpu_vm_observer *observer,
@@ -117,6 +120,7 @@ struct pcpu_chunk *percpu_vm_first_chunk(void);
 struct pcpu_chunk *percpu_vm_reserved_chunk(void);
 struct percpu_vm_layout percpu_vm_layout(void);
 int percpu_vm_settle(void);
+long percpu_vm_nr_free(void);
 unsigned long percpu_vm_addr(struct pcpu_chunk *chunk, unsigned int cpu,
 			     int page_idx);
 unsigned long percpu_vm_unit_addr(struct pcpu_chunk *chunk, int unit);

@@ -65,16 +65,20 @@ struct flush {
  * @nr_tables: how many tables were gone down to
  * @nr_backwards: how many of them were below the one before
  * @last_table: the address for which that was
+ * @pages_busy: how many pages were allocated or freed since others could run
+ * @tables_busy: how many tables were gone down to since then
+ * @max_pages_busy: how many pages that was at most
+ * @max_tables_busy: how many tables that was at most
  * @nr_allocated: how many pages were allocated
  * @nr_freed: how many pages were freed
  * @nr_stale: how many of them still led to a chunk
  * @nr_early: how many of them were mapped somewhere in the watched range
- * @nr_dead: how many of them were free already
+ * @nr_dead: how many of them were free already, or not a block's
  * @gfp: what the caller passes
  * @nr_bad_gfp: how many allocations had other flags than they should
  * @nr_bad_scope: how many tables were allocated outside the scope of @gfp
- * @hold: keep a reference on the pages that are freed
- * @held: those pages
+ * @hold: take over the blocks that are freed
+ * @held: those blocks
  * @nr_held: how many
  * @nr_flushes: how many flushes there were
  * @flushes: the first ones of them
@@ -96,6 +100,10 @@ struct percpu_vm_test {
 	long				nr_tables;
 	long				nr_backwards;
 	unsigned long			last_table;
+	long				pages_busy;
+	long				tables_busy;
+	long				max_pages_busy;
+	long				max_tables_busy;
 	long				nr_allocated;
 	long				nr_freed;
 	long				nr_stale;
@@ -105,7 +113,7 @@ struct percpu_vm_test {
 	long				nr_bad_gfp;
 	long				nr_bad_scope;
 	bool				hold;
-	struct page			*held[64];
+	struct percpu_vm_call		held[64];
 	int				nr_held;
 	int				nr_flushes;
 	struct flush			flushes[MAX_FLUSHES];
@@ -148,8 +156,8 @@ static void check_gfp(struct percpu_vm_test *ctx,
 
 	/* more than a page is a bonus: no pains, no noise, no other node */
 	if (call->order) {
-		expected &= ~__GFP_DIRECT_RECLAIM;
-		expected |= __GFP_NOWARN | __GFP_THISNODE;
+		expected &= ~__GFP_RECLAIM;
+		expected |= __GFP_NOWARN | __GFP_NOMEMALLOC | __GFP_THISNODE;
 	}
 	if (call->gfp != expected)
 		ctx->nr_bad_gfp++;
@@ -176,19 +184,28 @@ static bool see_alloc(struct percpu_vm_test *ctx,
 	return 1L << call->order <= ctx->page_limit;
 }
 
-static void see_free(struct percpu_vm_test *ctx, struct page *page)
+static bool see_free(struct percpu_vm_test *ctx,
+		     const struct percpu_vm_call *call)
 {
-	ctx->nr_freed++;
-	if (percpu_vm_page_chunk(page))
-		ctx->nr_stale++;
-	if (!page_count(page))
-		ctx->nr_dead++;
-	if (ctx->chunk && nr_watched(ctx) <= MAX_WATCHED && is_mapped(ctx, page))
-		ctx->nr_early++;
-	if (ctx->hold && ctx->nr_held < ARRAY_SIZE(ctx->held)) {
-		get_page(page);
-		ctx->held[ctx->nr_held++] = page;
+	int i;
+
+	for (i = 0; i < 1 << call->order; i++) {
+		struct page *page = call->page + i;
+
+		ctx->nr_freed++;
+		if (percpu_vm_page_chunk(page))
+			ctx->nr_stale++;
+		if (page_count(page) != !i)
+			ctx->nr_dead++;
+		if (ctx->chunk && nr_watched(ctx) <= MAX_WATCHED &&
+		    is_mapped(ctx, page))
+			ctx->nr_early++;
 	}
+	if (!ctx->hold || ctx->nr_held == ARRAY_SIZE(ctx->held))
+		return true;
+
+	ctx->held[ctx->nr_held++] = *call;
+	return false;
 }
 
 static void see_flush(struct percpu_vm_test *ctx,
@@ -206,6 +223,14 @@ static void see_flush(struct percpu_vm_test *ctx,
 	ctx->nr_flushes++;
 }
 
+static void see_busy(struct percpu_vm_test *ctx, int nr_pages, int nr_tables)
+{
+	ctx->pages_busy += nr_pages;
+	ctx->tables_busy += nr_tables;
+	ctx->max_pages_busy = max(ctx->max_pages_busy, ctx->pages_busy);
+	ctx->max_tables_busy = max(ctx->max_tables_busy, ctx->tables_busy);
+}
+
 static bool see_call(struct percpu_vm_observer *observer,
 		     const struct percpu_vm_call *call)
 {
@@ -218,11 +243,17 @@ static bool see_call(struct percpu_vm_observer *observer,
 	case PERCPU_VM_ALLOCATED:
 		ctx->nr_allocated += 1L << call->order;
 		ctx->page_limit -= 1L << call->order;
+		see_busy(ctx, 1 << call->order, 0);
 		break;
 	case PERCPU_VM_FREE:
-		see_free(ctx, call->page);
+		see_busy(ctx, 1 << call->order, 0);
+		return see_free(ctx, call);
+	case PERCPU_VM_RESCHED:
+		ctx->pages_busy = 0;
+		ctx->tables_busy = 0;
 		break;
 	case PERCPU_VM_TABLE:
+		see_busy(ctx, 0, 1);
 		ctx->nr_tables++;
 		if (call->start < ctx->last_table)
 			ctx->nr_backwards++;
@@ -259,6 +290,10 @@ static void watch(struct percpu_vm_test *ctx, int page_start, int page_end)
 	ctx->nr_tables = 0;
 	ctx->nr_backwards = 0;
 	ctx->last_table = 0;
+	ctx->pages_busy = 0;
+	ctx->tables_busy = 0;
+	ctx->max_pages_busy = 0;
+	ctx->max_tables_busy = 0;
 	ctx->nr_allocated = 0;
 	ctx->nr_freed = 0;
 	ctx->nr_stale = 0;
@@ -273,8 +308,10 @@ static void watch(struct percpu_vm_test *ctx, int page_start, int page_end)
 
 static void release_held(struct percpu_vm_test *ctx)
 {
-	while (ctx->nr_held)
-		put_page(ctx->held[--ctx->nr_held]);
+	while (ctx->nr_held--)
+		__free_pages(ctx->held[ctx->nr_held].page,
+			     ctx->held[ctx->nr_held].order);
+	ctx->nr_held = 0;
 }
 
 /* Say where what was expected is not so; an expectation counts them. */
@@ -577,6 +614,21 @@ static void test_one_pass(struct kunit *test)
 	depopulate(ctx, start, end);
 }
 
+/* Others can run after one page of each unit, and after one page table. */
+static void test_reschedules(struct kunit *test)
+{
+	struct percpu_vm_test *ctx = test->priv;
+	const int nr_levels = 4;
+	int start, end;
+
+	get_range(test, &start, &end);
+	watch(ctx, start, end);
+	KUNIT_ASSERT_EQ(test, populate(ctx, start, end), 0);
+	KUNIT_EXPECT_LE(test, ctx->max_tables_busy, nr_levels);
+	depopulate(ctx, start, end);
+	KUNIT_EXPECT_LE(test, ctx->max_pages_busy, nr_cpu_pages(1));
+}
+
 /* 2. Placement */
 
 /* Without a @test they are only counted. */
@@ -627,17 +679,24 @@ static void test_node(struct kunit *test)
 	depopulate(ctx, start, end);
 }
 
-/* Take all that a node has, chained through the first word of each block. */
+/*
+ * Take all that a node has, chained through the first word of each block.
+ * Nobody is told to reclaim, so that it has no more a moment later.
+ */
 static void *take_node(int node)
 {
+	const gfp_t gfp = (GFP_KERNEL & ~__GFP_RECLAIM) | __GFP_THISNODE |
+			  __GFP_NOWARN;
 	int order = MAX_PAGE_ORDER;
 	void *all = NULL;
+
+	/* what is on the lists of other CPUs cannot be taken */
+	percpu_vm_nr_free();
 
 	while (order >= 0) {
 		struct page *page;
 
-		page = alloc_pages_node(node, GFP_NOWAIT | __GFP_THISNODE |
-					__GFP_NOWARN, order);
+		page = alloc_pages_node(node, gfp, order);
 		if (!page) {
 			order--;
 			continue;
@@ -837,27 +896,17 @@ static void test_block_fails(struct kunit *test)
 	}
 }
 
-static long nr_free(void)
-{
-	struct sysinfo info;
-
-	si_meminfo(&info);
-	return info.freeram;
-}
-
 /*
  * By the kernel's own count no page is lost either, with success and without.
- * Lists of the page allocator and other tasks blur that by less than a quarter
- * of what goes through the chunk here.
+ * Page tables and other tasks blur that by less than a quarter of a chunk.
  */
 static void test_balance(struct kunit *test)
 {
 	struct percpu_vm_test *ctx = test->priv;
 	int nr = ctx->layout.unit_pages, i;
-	const long rounds = 64;
-	long nr_used, nr_tables, before = nr_free();
+	long nr_used, nr_tables, before = percpu_vm_nr_free();
 
-	for (i = 0; i < rounds; i++) {
+	for (i = 0; i < 16; i++) {
 		watch(ctx, 0, 0);
 		KUNIT_ASSERT_EQ(test, populate(ctx, 0, nr), 0);
 		nr_tables = ctx->nr_tables;
@@ -868,8 +917,8 @@ static void test_balance(struct kunit *test)
 		ctx->table_limit = nr_tables - 1;
 		KUNIT_ASSERT_EQ(test, populate(ctx, 0, nr), -ENOMEM);
 	}
-	nr_used = before - nr_free();
-	KUNIT_EXPECT_LT(test, nr_used, rounds * nr_cpu_pages(nr) / 4);
+	nr_used = before - percpu_vm_nr_free();
+	KUNIT_EXPECT_LT(test, nr_used, nr_cpu_pages(nr) / 4);
 }
 
 /* 4. Depopulation needs no memory */
@@ -1537,13 +1586,15 @@ static void test_alloc_percpu_everywhere(struct kunit *test)
 	/* something comes to stay, page tables for instance */
 	work_everywhere(test);
 	nr_percpu = nr_cpu_pages(percpu_vm_settle());
-	nr_all = nr_percpu + nr_free();
+	nr_all = nr_percpu + percpu_vm_nr_free();
 
 	for (i = 0; i < 4; i++)
 		work_everywhere(test);
 	nr_percpu = nr_cpu_pages(percpu_vm_settle());
+	nr_all -= nr_percpu + percpu_vm_nr_free();
+
 	KUNIT_EXPECT_LT(test, nr_percpu, 2 * chunk);
-	KUNIT_EXPECT_LT(test, nr_all - nr_percpu - nr_free(), chunk / 2);
+	KUNIT_EXPECT_LT(test, nr_all, chunk / 2);
 }
 
 /* 11. What has been wrong upstream, by its cause */
@@ -1648,6 +1699,7 @@ static struct kunit_case percpu_vm_cases[] = {
 	KUNIT_CASE_PARAM(test_neighbours, range_gen_params),
 	KUNIT_CASE(test_depopulate_parts),
 	KUNIT_CASE_PARAM(test_one_pass, range_gen_params),
+	KUNIT_CASE_PARAM(test_reschedules, range_gen_params),
 	KUNIT_CASE_PARAM(test_node, range_gen_params),
 	KUNIT_CASE_SLOW(test_node_exhausted),
 	KUNIT_CASE_PARAM(test_rollback_pages, small_range_gen_params),
