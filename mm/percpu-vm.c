@@ -825,11 +825,10 @@ static bool pcpu_should_reclaim_chunk(struct pcpu_chunk *chunk)
 
 	if (chunk == pcpu_first_chunk || chunk == pcpu_reserved_chunk)
 		return false;
-	if (!nr_empty)
-		return false;
 	if (chunk->isolated)
-		return true;
+		return nr_empty;
+	if (pcpu_nr_empty_pop_pages - nr_empty <= PCPU_EMPTY_POP_PAGES_HIGH)
+		return false;
 
-	return nr_empty >= chunk->nr_pages / 4 &&
-	       pcpu_nr_empty_pop_pages - nr_empty > PCPU_EMPTY_POP_PAGES_HIGH;
+	return nr_empty && nr_empty >= chunk->nr_pages / 4;
 }

@@ -22,25 +22,27 @@
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
 
+#define NR_CHUNKS	3
 #define NR_CYCLES	20
 #define BULK_BYTES	(256 << 10)
 #define ROUNDS		10
 
-/* the first cycle, which finds nothing prepared, and the least of all */
+/* the least of the first cycles, which find no page tables, and of all */
 struct figure {
 	u64	first;
 	u64	least;
 };
 
-static void add(struct figure *figure, int cycle, u64 ns)
+#define NO_FIGURE	{ .first = U64_MAX, .least = U64_MAX }
+
+static void __init add(struct figure *figure, int cycle, u64 ns)
 {
 	if (!cycle)
-		figure->first = ns;
-	if (!cycle || ns < figure->least)
-		figure->least = ns;
+		figure->first = min(figure->first, ns);
+	figure->least = min(figure->least, ns);
 }
 
-static void report(const char *op, const char *unit, size_t size,
+static void __init report(const char *op, const char *unit, size_t size,
 		   const struct figure *figure)
 {
 	pr_info("cpus=%u nodes=%u %s=%zu op=%s first=%llu least=%llu\n",
@@ -48,46 +50,68 @@ static void report(const char *op, const char *unit, size_t size,
 		figure->first, figure->least);
 }
 
-/* The hooks.  Depopulating counts until the pages are free again. */
-static int __init bench_hooks(int nr_pages)
+static int __init bench_chunk(struct pcpu_chunk *chunk, int nr_pages,
+			      struct figure *populate,
+			      struct figure *depopulate)
 {
-	struct figure populate, depopulate;
-	struct pcpu_chunk *chunk;
 	u64 start, middle, end;
-	int i, err = 0;
+	int i, err;
 
-	chunk = percpu_vm_create_chunk(GFP_KERNEL);
-	if (!chunk)
-		return -ENOMEM;
 	percpu_vm_settle();
-	percpu_vm_nr_free();
 
 	for (i = 0; i < NR_CYCLES; i++) {
 		start = ktime_get_ns();
 		err = percpu_vm_populate(chunk, 0, nr_pages, GFP_KERNEL);
 		if (err)
-			break;
+			return err;
 		middle = ktime_get_ns();
 		percpu_vm_depopulate(chunk, 0, nr_pages);
 		percpu_vm_flush(chunk, 0, nr_pages);
 		end = ktime_get_ns();
-		add(&populate, i, middle - start);
-		add(&depopulate, i, end - middle);
+		add(populate, i, middle - start);
+		add(depopulate, i, end - middle);
 	}
-	percpu_vm_destroy_chunk(chunk);
-	if (err)
-		return err;
-
-	report("populate", "pages", nr_pages, &populate);
-	report("depopulate", "pages", nr_pages, &depopulate);
 	return 0;
+}
+
+/*
+ * The hooks.  Depopulating counts until the pages are free again.  No chunk is
+ * destroyed before all are measured, so that each has addresses of its own, to
+ * which there are no page tables yet.
+ */
+static int __init bench_hooks(const int *pages, int nr)
+{
+	struct pcpu_chunk **chunks;
+	int i, c, err = 0;
+
+	chunks = kcalloc(nr * NR_CHUNKS, sizeof(*chunks), GFP_KERNEL);
+	if (!chunks)
+		return -ENOMEM;
+
+	for (i = 0; i < nr && !err; i++) {
+		struct figure populate = NO_FIGURE, depopulate = NO_FIGURE;
+
+		for (c = i * NR_CHUNKS; c < (i + 1) * NR_CHUNKS && !err; c++) {
+			chunks[c] = percpu_vm_create_chunk(GFP_KERNEL);
+			err = chunks[c] ? bench_chunk(chunks[c], pages[i],
+						      &populate, &depopulate) :
+					  -ENOMEM;
+		}
+		report("populate", "pages", pages[i], &populate);
+		report("depopulate", "pages", pages[i], &depopulate);
+	}
+
+	for (c = 0; c < nr * NR_CHUNKS; c++)
+		percpu_vm_destroy_chunk(chunks[c]);
+	kfree(chunks);
+	return err;
 }
 
 /* What no backend can do without: the pages, and a store each. */
 static int __init bench_floor(int nr_pages)
 {
 	const int nr = nr_pages * num_possible_cpus();
-	struct figure populate, depopulate;
+	struct figure populate = NO_FIGURE, depopulate = NO_FIGURE;
 	struct page **pages;
 	u64 start, middle, end;
 	int i, page, got;
@@ -127,7 +151,7 @@ free:
 static int __init bench_alloc(size_t size, int nr, const char *alloc_op,
 			      const char *free_op)
 {
-	struct figure alloc, free;
+	struct figure alloc = NO_FIGURE, free = NO_FIGURE;
 	void __percpu **objects;
 	u64 start, end;
 	int i, object, err = 0;
@@ -175,7 +199,7 @@ static unsigned long __init nr_free_huge(void)
 	return nr;
 }
 
-static void report_fragments(const char *when)
+static void __init report_fragments(const char *when)
 {
 	int nr_percpu = percpu_vm_settle();
 
@@ -226,10 +250,9 @@ static int __init percpu_vm_benchmark(void)
 {
 	static const int pages[] = { 1, 2, 4, 9, 32 };
 	static const size_t bytes[] = { 64, 512, 2048, 32768 };
-	int i, err = 0;
+	int i, err;
 
-	for (i = 0; i < ARRAY_SIZE(pages) && !err; i++)
-		err = bench_hooks(pages[i]);
+	err = bench_hooks(pages, ARRAY_SIZE(pages));
 	for (i = 0; i < ARRAY_SIZE(pages) && !err; i++)
 		err = bench_floor(pages[i]);
 	for (i = 0; i < ARRAY_SIZE(bytes) && !err; i++)
