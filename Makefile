@@ -5,6 +5,7 @@
 # make test       everything that must hold; the last line counts
 # make kunit      the KUnit suite alone, through the kernel's kunit.py
 # make mutants    make mistakes in the backend, see the suite notice each
+# make bench      count instructions beside those of the kernel's own backend
 # make install KDIR=<tree>
 #                 put the files of the series into a kernel tree
 # make uninstall KDIR=<tree>
@@ -15,6 +16,7 @@
 #                 source, fetched once into ${XDG_CACHE_HOME:-~/.cache}/percpu-vm
 # BACKEND=stock   run the kernel's own mm/percpu-vm.c instead of the replacement
 # ACCEL=kvm       use hardware virtualisation; default: tcg, which needs none
+# QUICK=1         bench 4 and 64 CPUs only
 # TIMEOUT=<secs>  when a guest is taken to hang; default: 400
 
 help:
@@ -32,6 +34,9 @@ kunit:
 mutants:
 	@scripts/mutate
 
+bench:
+	@scripts/bench
+
 install uninstall:
 	@scripts/check-base '$(KDIR)'
 	@scripts/overlay $@ '$(KDIR)'
@@ -39,4 +44,4 @@ install uninstall:
 clean:
 	rm -rf build
 
-.PHONY: help run test kunit mutants install uninstall clean
+.PHONY: help run test kunit mutants bench install uninstall clean

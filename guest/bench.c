@@ -11,7 +11,6 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,26 +27,24 @@
 #define WINDOW_NS	100000000
 #define QUIET_NS	1000000		/* busy for less in a window: all is done */
 
-/* A line in the kernel log.  dprintf() would seek, which that does not like. */
-__attribute__((format(printf, 1, 2)))
-static void say(const char *format, ...)
+static void write_log(const char *line, int len)
 {
-	static const char prefix[] = "percpu_vm_benchmark: ";
 	int fd = open("/dev/kmsg", O_WRONLY);
-	char line[256];
-	va_list args;
-	int len;
 
-	strcpy(line, prefix);
-	va_start(args, format);
-	len = strlen(line) + vsnprintf(line + strlen(prefix),
-				       sizeof(line) - strlen(prefix), format,
-				       args);
-	va_end(args);
 	if (fd < 0 || write(fd, line, len) != len)
 		exit(1);
 	close(fd);
 }
+
+/* A line in the kernel log.  dprintf() would seek, which that does not like. */
+#define say(format, ...)						\
+do {									\
+	char line[256];							\
+									\
+	write_log(line, snprintf(line, sizeof(line),			\
+				 "percpu_vm_benchmark: " format,	\
+				 ##__VA_ARGS__));			\
+} while (0)
 
 static void die(const char *what)
 {

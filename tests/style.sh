@@ -15,7 +15,16 @@ for file in $(git ls-files --cached --others --exclude-standard '*.[ch]'); do
 done
 
 for file in .ci/run guest/init scripts/* tests/*.sh; do
-	check "shellcheck $file" shellcheck "$file"
+	case $(head -n 1 "$file") in
+	*python3)
+		check "syntax of $file" python3 -c \
+			'import ast, sys; ast.parse(open(sys.argv[1]).read())' \
+			"$file"
+		;;
+	*)
+		check "shellcheck $file" shellcheck "$file"
+		;;
+	esac
 done
 
 for file in scripts/*; do

@@ -43,7 +43,7 @@ static void __init add(struct figure *figure, int cycle, u64 ns)
 }
 
 static void __init report(const char *op, const char *unit, size_t size,
-		   const struct figure *figure)
+			  const struct figure *figure)
 {
 	pr_info("cpus=%u nodes=%u %s=%zu op=%s first=%llu least=%llu\n",
 		num_possible_cpus(), num_online_nodes(), unit, size, op,
@@ -218,6 +218,7 @@ static int __init bench_fragments(void)
 	void __percpu **objects;
 	struct rnd_state rnd;
 	int round, i;
+	size_t size;
 
 	objects = kvcalloc(nr, sizeof(*objects), GFP_KERNEL);
 	if (!objects)
@@ -226,11 +227,13 @@ static int __init bench_fragments(void)
 	report_fragments("before");
 	prandom_seed_state(&rnd, 1);
 	for (round = 0; round < ROUNDS; round++) {
-		for (i = 0; i < nr; i++)
-			if (!objects[i])
-				objects[i] = __alloc_percpu(sizes[
-					prandom_u32_state(&rnd) %
-					ARRAY_SIZE(sizes)], 8);
+		for (i = 0; i < nr; i++) {
+			if (objects[i])
+				continue;
+			size = sizes[prandom_u32_state(&rnd) %
+				     ARRAY_SIZE(sizes)];
+			objects[i] = __alloc_percpu(size, 8);
+		}
 		if (round == 0)
 			report_fragments("full");
 		for (i = round & 1; i < nr; i += 2) {

@@ -1,0 +1,51 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# What scripts/bench-report makes of logs.
+
+set -eu
+. "$(dirname -- "$0")/lib.sh"
+
+# Usage: log BACKEND POPULATE FRAGMENTS
+log()
+{
+	cat >"$work/$1-4-1.log" <<-END
+	Run /init as init process
+	percpu_vm_benchmark: cpus=4 nodes=1 pages=2 op=populate first=$2 least=800
+	percpu_vm_benchmark: cpus=4 nodes=1 pages=2 op=floor_populate first=80 least=64
+	percpu_vm_benchmark: cpus=4 nodes=1 op=fragments when=after huge=$3 percpu=38
+	percpu_vm_benchmark: cpus=4 nodes=1 objects=100 op=cgroup first=9 least=$2
+	percpu_vm_benchmark: done
+	END
+}
+
+# Usage: entry OP KEY VALUE: what bench.json says
+entry()
+{
+	python3 - "$work/bench.json" "$@" <<-END
+	import json, sys
+	path, op, key, value = sys.argv[1:]
+	found = [e for e in json.load(open(path)) if e['op'] == op]
+	assert len(found) == 1 and found[0][key] == float(value), found
+	END
+}
+
+check_error "bench-report without logs" 'no figures' \
+	"$scripts/bench-report" "$work"
+
+log stock 2400 7
+log replacement 1200 9
+check "bench-report" "$scripts/bench-report" "$work"
+"$scripts/bench-report" "$work" >"$work/table"
+check "ratio of the least" entry populate ratio 1
+check "ratio of the first" entry populate first_ratio 2
+check "instructions a page" entry populate stock 100
+check "the floor beside them" entry populate floor 8
+check "instructions an object" entry cgroup replacement 1200
+check "table" grep -qE '^ +4 +2 +100 +100 +1.00 +2.00 +8$' "$work/table"
+check "free blocks" grep -qE '^ +4 +1 after +7 +9 +38 +38$' "$work/table"
+
+sed -i '/cgroup/d' "$work/replacement-4-1.log"
+check_error "bench-report of logs that differ" 'do not have the same figures' \
+	"$scripts/bench-report" "$work"
+check_error "QUICK that is not a switch" 'QUICK=yes is neither' \
+	env QUICK=yes "$scripts/bench"
