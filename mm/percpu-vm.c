@@ -823,12 +823,11 @@ static bool pcpu_should_reclaim_chunk(struct pcpu_chunk *chunk)
 
 	lockdep_assert_held(&pcpu_lock);
 
-	if (chunk == pcpu_first_chunk || chunk == pcpu_reserved_chunk)
+	if (chunk->immutable || !nr_empty)
 		return false;
 	if (chunk->isolated)
-		return nr_empty;
-	if (pcpu_nr_empty_pop_pages - nr_empty <= PCPU_EMPTY_POP_PAGES_HIGH)
-		return false;
+		return true;
 
-	return nr_empty && nr_empty >= chunk->nr_pages / 4;
+	return pcpu_nr_empty_pop_pages - nr_empty > PCPU_EMPTY_POP_PAGES_HIGH &&
+	       nr_empty >= chunk->nr_pages / 4;
 }
