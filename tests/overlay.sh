@@ -16,7 +16,10 @@ fresh_tree()
 	for file in Makefile Kbuild MAINTAINERS mm/percpu.c mm/percpu-vm.c \
 		Documentation/mm/index.rst include/linux/gfp.h \
 		include/linux/pgtable.h include/linux/vmalloc.h \
-		include/linux/kmsan.h lib/Kconfig.debug lib/tests/Makefile; do
+		include/linux/kmsan.h lib/Kconfig.debug lib/tests/Makefile \
+		tools/testing/selftests/mm/Makefile \
+		tools/testing/selftests/mm/config \
+		tools/testing/selftests/mm/run_vmtests.sh; do
 		mkdir -p "$tree/$(dirname -- $file)"
 		cp -p "$source/$file" "$tree/$file"
 		chmod u+w "$tree/$file"
@@ -54,6 +57,7 @@ installed()
 {
 	for path in $(paths_of add replace); do
 		cmp "$top/$path" "$tree/$path" || return 1
+		[ ! -x "$top/$path" ] || [ -x "$tree/$path" ] || return 1
 	done
 	for path in $(paths_of insert); do
 		awk -v path="$path" '$1 == "insert" && $2 == path { print $3 }' \
