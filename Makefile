@@ -10,6 +10,7 @@
 #                 put the files of the series into a kernel tree
 # make uninstall KDIR=<tree>
 #                 take them out again, the tree is as before
+# make series     write the patches for linux-mm to build/series
 # make clean      remove build/
 #
 # KDIR=<tree>     build on this kernel tree; default: Debian's newest kernel
@@ -17,6 +18,8 @@
 # BACKEND=stock   run the kernel's own mm/percpu-vm.c instead of the replacement
 # ACCEL=kvm       use hardware virtualisation; default: tcg, which needs none
 # QUICK=1         bench 4 and 64 CPUs only
+# SIGNOFF=1       add your Signed-off-by to the series
+# V=2             make version 2 of the series
 # TIMEOUT=<secs>  when a guest is taken to hang; default: 400
 
 help:
@@ -41,7 +44,10 @@ install uninstall:
 	@scripts/check-base '$(KDIR)'
 	@scripts/overlay $@ '$(KDIR)'
 
+series:
+	@scripts/series
+
 clean:
 	rm -rf build
 
-.PHONY: help run test kunit mutants bench install uninstall clean
+.PHONY: help run test kunit mutants bench install uninstall series clean

@@ -1,0 +1,291 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# scripts/series: the patches make the tree what scripts/overlay makes it, and
+# the kernel's own tools have nothing to say against them.
+
+set -eu
+. "$(dirname -- "$0")/lib.sh"
+
+"$scripts/packages" build check series
+unset KDIR V SIGNOFF
+source=$("$scripts/kernel-source")
+series=$work/series
+
+GIT_AUTHOR_NAME="A. Tester"
+GIT_AUTHOR_EMAIL=tester@example.org
+GIT_COMMITTER_NAME=$GIT_AUTHOR_NAME
+GIT_COMMITTER_EMAIL=$GIT_AUTHOR_EMAIL
+GIT_CONFIG_GLOBAL=/dev/null
+export GIT_AUTHOR_NAME GIT_AUTHOR_EMAIL GIT_COMMITTER_NAME GIT_COMMITTER_EMAIL
+export GIT_CONFIG_GLOBAL
+
+paths=$(grep -v '^#' "$top/series/overlay" | awk '{ print $2 }' | sort -u)
+messages=$(cd "$top/series/patches" && echo [0-9]*)
+
+# The kernel's own version of the files that the series touches
+pristine()
+{
+	for path in $paths mm/percpu.c; do
+		[ -f "$source/$path" ] || continue
+		mkdir -p "$1/$(dirname -- "$path")"
+		cp "$source/$path" "$1/$path"
+		chmod u+w "$1/$path"
+	done
+}
+
+one_patch_a_message()
+{
+	set -- "$series"/000[1-9]-*.patch
+	echo "$# patches of: $messages"
+	[ $# = "$(echo "$messages" | wc -w)" ]
+}
+
+check "make series" env SIGNOFF=1 "$scripts/series" "$series"
+check "one patch a message" one_patch_a_message
+
+pristine "$work/overlay"
+"$scripts/overlay" install "$work/overlay" >/dev/null
+rm -r "$work/overlay/.percpu-vm"
+
+# Every patch is applied and kept, to look at the steps
+git_am()
+{
+	pristine "$work/am"
+	git -C "$work/am" init -q
+	git -C "$work/am" add -A
+	git -C "$work/am" commit -q -m base
+	step=0
+	for patch in "$series"/000[1-9]-*.patch; do
+		step=$((step + 1))
+		git -C "$work/am" am --whitespace=error-all "$patch" || return 1
+		mkdir "$work/step-$step"
+		cp -R "$work/am/." "$work/step-$step"
+		rm -rf "$work/step-$step/.git"
+	done
+}
+check "git am" git_am
+check "which is what the overlay does" \
+	diff -r -x .git "$work/overlay" "$work/am"
+
+# What a file includes, and what is built, is there as soon as it is asked for.
+complete()
+{
+	grep -ho '#include "percpu-vm[^"]*"' "$1/mm/percpu.c" | cut -d '"' -f 2 |
+		sed "s|^|$1/mm/|" | xargs ls || return 1
+	if grep -q 'linux/percpu-vm.h' "$1/mm/percpu-vm-kunit.h"; then
+		ls "$1/include/linux/percpu-vm.h" || return 1
+	fi
+	sed -n 's/^obj-.*(CONFIG_\(PERCPU_VM_[A-Z_]*\)).* \(.*\)[.]o$/\1 \2/p' \
+		"$1/lib/tests/Makefile" >"$work/objects"
+	[ -s "$work/objects" ] || return 1
+	while read -r symbol object; do
+		ls "$1/lib/tests/$object.c" &&
+			grep -x "config $symbol" "$1/lib/Kconfig.debug" ||
+			return 1
+	done <"$work/objects"
+	[ "$(grep -c '^config PERCPU_VM_' "$1/lib/Kconfig.debug")" = \
+		"$(wc -l <"$work/objects")" ]
+}
+for step in "$work"/step-*; do
+	check "step ${step##*-} is complete" complete "$step"
+done
+
+# A case that is named here holds for the new backend only.
+suite=lib/tests/percpu_vm_kunit.c
+differences_come_later()
+{
+	cmp "$source/mm/percpu-vm.c" "$work/step-1/mm/percpu-vm.c" || return 1
+	! grep -nwf "$top/tests/stock-differences" "$work/step-1/$suite" ||
+		return 1
+	grep -c KUNIT_CASE "$work/step-1/$suite"
+}
+check "the first cases are for any backend" differences_come_later
+
+# The compiler would warn of it.
+nothing_unused()
+{
+	! sed -n 's/^static [^=;]*\<\([a-z_0-9]*\)(.*/\1/p' "$1" |
+		while read -r function; do
+			[ "$(grep -cw "$function" "$1")" -gt 1 ] ||
+				echo "$function"
+		done | grep .
+}
+check "and leave no function unused" nothing_unused "$work/step-1/$suite"
+
+cd "$source"
+reasons=$(awk '!/^#/ { print $1 }' "$top/tests/checkpatch-reasons")
+checkpatch()
+{
+	perl scripts/checkpatch.pl --strict --terse --show-types --no-summary \
+		"$@"
+}
+for patch in "$series"/*.patch; do
+	number=${patch##*/}
+	check "checkpatch of patch ${number%%-*}" checkpatch \
+		--ignore "$(echo "$reasons" | paste -sd ,)" "$patch"
+done
+for reason in $reasons; do
+	checkpatch "$series"/*.patch >"$work/types" || true
+	check "checkpatch still says $reason" grep ":$reason:" "$work/types"
+done
+
+# A user's tree: a repository, with the series in it
+mkdir "$work/kdir"
+ln -s "$source"/* "$work/kdir"
+for dir in Documentation include lib mm; do
+	rm "$work/kdir/$dir"
+	cp -rs "$source/$dir" "$work/kdir"
+done
+"$scripts/overlay" install "$work/kdir" >/dev/null
+git -C "$work/kdir" init -q
+git -C "$work/kdir" add Makefile
+git -C "$work/kdir" commit -q -m base
+# Usage: has_owner PATH: who looks after the per-CPU allocator, if it is its own
+has_owner()
+{
+	cd "$work/kdir"
+	perl scripts/get_maintainer.pl --no-git --no-git-fallback \
+		--no-keywords --roles -f "$1" >"$work/owner" 2>&1 || return 1
+	cat "$work/owner"
+	case $1 in
+	*percpu*)
+		grep '(maintainer:PER-CPU MEMORY ALLOCATOR)' "$work/owner"
+		;;
+	*)
+		grep '@' "$work/owner"
+		;;
+	esac
+}
+for path in $paths; do
+	check "$path has an owner" has_owner "$path"
+done
+
+wanted_by()
+{
+	grep -q 'dennis@kernel.org' "$series/to" &&
+		grep -q 'linux-mm@kvack.org' "$series/cc" &&
+		! grep -xFf "$series/to" "$series/cc"
+}
+check "to and cc have the maintainers and the list" wanted_by
+
+kernel_doc()
+{
+	/usr/bin/python3 "$source/tools/docs/kernel-doc" -none -Wall "$1" \
+		>"$work/kernel-doc" 2>&1 || true
+	cat "$work/kernel-doc"
+	[ ! -s "$work/kernel-doc" ]
+}
+for path in mm/percpu-vm.c mm/percpu-vm-kunit.c mm/percpu-vm-kunit.h \
+	include/linux/percpu-vm.h lib/tests/percpu_vm_kunit.c \
+	lib/tests/percpu_vm_benchmark.c; do
+	check "kernel-doc of $path" kernel_doc "$work/am/$path"
+done
+
+# It takes the licenses from the last commit.
+spdx()
+{
+	cp -R "$source/LICENSES" "$work/am/"
+	git -C "$work/am" add LICENSES
+	git -C "$work/am" commit -q -m licenses
+	cd "$work/am"
+	# shellcheck disable=SC2086
+	/usr/bin/python3 "$source/scripts/spdxcheck.py" $paths \
+		>"$work/spdx" 2>&1 || true
+	cat "$work/spdx"
+	[ ! -s "$work/spdx" ]
+}
+check "spdxcheck" spdx
+
+# What is new; the kernel has misspellings of its own
+spelling()
+{
+	for patch in "$series"/*.patch; do
+		sed -n '/^[ -]/!p' "$patch"
+	done >"$work/new"
+	codespell "$work/new"
+}
+check "codespell" spelling
+
+signed_off()
+{
+	grep -l '^Signed-off-by: A. Tester <tester@example.org>$' \
+		"$1"/000[1-9]-*.patch | wc -l
+}
+assisted_by()
+{
+	grep -L "^Assisted-by: $(cat "$top/series/assisted-by")$" \
+		"$1"/000[1-9]-*.patch
+}
+check "SIGNOFF=1 signs every patch" \
+	test "$(signed_off "$series")" = "$(echo "$messages" | wc -w)"
+"$scripts/series" "$work/unsigned" >/dev/null 2>&1
+check "without it none is" test "$(signed_off "$work/unsigned")" = 0
+check "every patch says that it was assisted" \
+	test -z "$(assisted_by "$series")"
+check "they are from the user" test \
+	"$(grep -l '^From: "A. Tester" <tester@example.org>$' "$series"/*.patch |
+		wc -l)" -gt "$(echo "$messages" | wc -w)"
+
+same_patches()
+{
+	for patch in "$work/unsigned"/*.patch; do
+		sed '/^From [0-9a-f]/d; /^Date:/d; /^base-commit:/,+1d' \
+			"$patch" >"$work/old"
+		sed '/^From [0-9a-f]/d; /^Date:/d; /^base-commit:/,+1d' \
+			"$work/user/${patch##*/}" >"$work/new"
+		diff "$work/old" "$work/new" || return 1
+	done
+}
+check "make series with KDIR" \
+	env KDIR="$work/kdir" "$scripts/series" "$work/user"
+check "a tree with the series in it gives the same" same_patches
+check "the cover letter names the commit" grep \
+	"^base-commit: $(git -C "$work/kdir" rev-parse HEAD)$" \
+	"$work/user/0000-cover-letter.patch"
+
+# Version 2 of a series of which one message was another
+mkdir "$work/copy"
+cp -R "$top/scripts" "$top/series" "$top/tests" "$top/mm" "$top/include" \
+	"$top/lib" "$top/Documentation" "$top/Kconfig" "$top/MAINTAINERS" \
+	"$work/copy"
+cat >"$work/copy/series/changelog" <<END
+Changes since v1:
+ - say it better
+END
+sed -i '3s/^/Better: /' "$work/copy/series/patches/2-backend"
+version_2()
+{
+	env V=2 "$work/copy/scripts/series" "$series" || return 1
+	! ls "$series"/0* 2>/dev/null &&
+		ls "$series"/v2-0000-cover-letter.patch &&
+		ls "$series-v1.bundle" "$series-v2.bundle"
+}
+cover=$series/v2-0000-cover-letter.patch
+check "V=2" version_2
+check "its patches say so" test \
+	"$(grep -l '^Subject: \[PATCH v2 [1-9]/' "$series"/*.patch | wc -l)" = \
+	"$(echo "$messages" | wc -w)"
+check "its cover letter has the changelog" \
+	grep -A 1 '^Changes since v1:' "$cover"
+check "and a range-diff" grep '^    +.*Better: ' "$cover"
+
+check_error "V=2 needs what was sent" 'needs .*-v1.bundle to compare with' \
+	env V=2 "$scripts/series" "$work/never"
+check_error "V=x" 'is not the number of a version' \
+	env V=x "$scripts/series" "$series"
+check_error "SIGNOFF=me" 'neither 1 nor 0' \
+	env SIGNOFF=me "$scripts/series" "$series"
+check_error "nobody to be from" 'git does not know who you are' \
+	env -u GIT_AUTHOR_NAME -u GIT_AUTHOR_EMAIL -u EMAIL \
+	GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_COUNT=2 \
+	GIT_CONFIG_KEY_0=user.name GIT_CONFIG_VALUE_0= \
+	GIT_CONFIG_KEY_1=user.email GIT_CONFIG_VALUE_1= \
+	"$scripts/series" "$series"
+
+sed -i '/benchmark.c$/d' "$work/copy/series/order"
+check_error "a file that no patch brings" \
+	'series/order leaves a difference.*percpu_vm_benchmark.c' \
+	"$work/copy/scripts/series" "$work/never"
+echo test_nothing >>"$work/copy/tests/stock-differences"
+check_error "a case that is not there" 'test_nothing .* is not a case' \
+	"$work/copy/scripts/series" "$work/never"
