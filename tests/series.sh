@@ -132,7 +132,8 @@ done
 # A user's tree: a repository, with the series in it
 mkdir "$work/kdir"
 ln -s "$source"/* "$work/kdir"
-for dir in Documentation include lib mm; do
+# directories of its own wherever the series writes, lest it writes to the source
+for dir in $(echo "$paths" | sed -n 's,/.*,,p' | sort -u); do
 	rm "$work/kdir/$dir"
 	cp -rs "$source/$dir" "$work/kdir"
 done
@@ -245,9 +246,8 @@ check "the cover letter names the commit" grep \
 
 # Version 2 of a series of which one message was another
 mkdir "$work/copy"
-cp -R "$top/scripts" "$top/series" "$top/tests" "$top/mm" "$top/include" \
-	"$top/lib" "$top/Documentation" "$top/Kconfig" "$top/MAINTAINERS" \
-	"$work/copy"
+(cd "$top" && git ls-files -z --cached --others --exclude-standard |
+	xargs -0 cp --parents -t "$work/copy")
 cat >"$work/copy/series/changelog" <<END
 Changes since v1:
  - say it better
