@@ -107,26 +107,31 @@ static int __init bench_hooks(const int *pages, int nr)
 	return err;
 }
 
-/* What no backend can do without: the pages, and a store each. */
+/* Single pages from the page allocator's bulk interface, and a store each */
 static int __init bench_floor(int nr_pages)
 {
 	const int nr = nr_pages * num_possible_cpus();
 	struct figure populate = NO_FIGURE, depopulate = NO_FIGURE;
 	struct page **pages;
 	u64 start, middle, end;
-	int i, page, got;
+	int i, page, got, err = -ENOMEM;
 	pte_t *ptes;
 
 	pages = kvcalloc(nr, sizeof(*pages), GFP_KERNEL);
 	ptes = kvcalloc(nr, sizeof(*ptes), GFP_KERNEL);
 	if (!pages || !ptes)
-		goto free;
+		goto free_arrays;
 
 	for (i = 0; i < NR_CYCLES; i++) {
 		start = ktime_get_ns();
-		for (got = 0; got < nr; )
-			got += alloc_pages_bulk(GFP_KERNEL, nr - got,
+		got = 0;
+		do {
+			page = alloc_pages_bulk(GFP_KERNEL, nr - got,
 						pages + got);
+			got += page;
+		} while (page && got < nr);
+		if (got < nr)
+			goto free_pages;
 		for (page = 0; page < nr; page++)
 			WRITE_ONCE(ptes[page], mk_pte(pages[page],
 						      PAGE_KERNEL));
@@ -141,10 +146,14 @@ static int __init bench_floor(int nr_pages)
 	}
 	report("floor_populate", "pages", nr_pages, &populate);
 	report("floor_depopulate", "pages", nr_pages, &depopulate);
-free:
+	err = 0;
+	got = 0;
+free_pages:
+	free_pages_bulk(pages, got);
+free_arrays:
 	kvfree(ptes);
 	kvfree(pages);
-	return ptes && pages ? 0 : -ENOMEM;
+	return err;
 }
 
 /* The front: some objects at once, until nothing is left to balance */
@@ -185,7 +194,7 @@ static int __init bench_alloc(size_t size, int nr, const char *alloc_op,
 	return 0;
 }
 
-/* How many of the biggest blocks a huge page could be made of are free? */
+/* How many huge pages could be made of what is free? */
 static unsigned long __init nr_free_huge(void)
 {
 	unsigned long nr = 0;
