@@ -10,7 +10,8 @@ set -eu
 suite()
 {
 	"$scripts/kunit" "$@" >"$work/log" 2>&1 || {
-		grep -vE 'PASSED|^=+$' "$work/log" | tail -n 60
+		grep -vE 'PASSED|^=+( [a-z_(0-9 )]* =+)?$|^\$|^[A-Z][a-z]+ing ' \
+			"$work/log" | tail -n 40
 		return 1
 	}
 	tail -n 1 "$work/log" | grep ', 0 failed, 0 skipped$'

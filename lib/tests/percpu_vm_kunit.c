@@ -1573,17 +1573,18 @@ static void work_everywhere(struct kunit *test)
 }
 
 /*
- * All that was used is back in the page allocator, or accounted: the allocator
- * keeps one chunk that is empty, and some empty pages in others.
+ * What the threads had comes back: a backend that keeps it loses thousands of
+ * pages here.  How many stay for a good reason depends on who ran when.  Of
+ * per-CPU memory it is the first chunk, one that mm/percpu.c has in reserve, and
+ * pages of a chunk that others use, too; of the rest it is stacks, page tables
+ * and what else is made once.
  */
 static void test_alloc_percpu_everywhere(struct kunit *test)
 {
 	struct percpu_vm_test *ctx = test->priv;
-	const long chunk = nr_cpu_pages(ctx->layout.unit_pages);
 	long nr_all, nr_percpu;
 	int i;
 
-	/* something comes to stay, page tables for instance */
 	work_everywhere(test);
 	nr_percpu = nr_cpu_pages(percpu_vm_settle());
 	nr_all = nr_percpu + percpu_vm_nr_free();
@@ -1593,8 +1594,9 @@ static void test_alloc_percpu_everywhere(struct kunit *test)
 	nr_percpu = nr_cpu_pages(percpu_vm_settle());
 	nr_all -= nr_percpu + percpu_vm_nr_free();
 
-	KUNIT_EXPECT_LT(test, nr_percpu, 2 * chunk);
-	KUNIT_EXPECT_LT(test, nr_all, chunk / 2);
+	KUNIT_EXPECT_LE(test, nr_percpu,
+			nr_cpu_pages(3 * ctx->layout.unit_pages));
+	KUNIT_EXPECT_LT(test, nr_all, nr_cpu_pages(128));
 }
 
 /* 11. What has been wrong upstream, by its cause */
