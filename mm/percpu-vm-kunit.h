@@ -68,32 +68,32 @@ static bool pcpu_observe_table(unsigned long addr)
 	return pcpu_observe(&call);
 }
 
-static p4d_t * __maybe_unused pcpu_observe_p4d(struct mm_struct *mm, pgd_t *pgd,
-					       unsigned long addr,
-					       pgtbl_mod_mask *mask)
+static __maybe_unused p4d_t *pcpu_observe_p4d(struct mm_struct *mm, pgd_t *pgd,
+					      unsigned long addr,
+					      pgtbl_mod_mask *mask)
 {
 	return pcpu_observe_table(addr) ?
 	       p4d_alloc_track(mm, pgd, addr, mask) : NULL;
 }
 
-static pud_t * __maybe_unused pcpu_observe_pud(struct mm_struct *mm, p4d_t *p4d,
-					       unsigned long addr,
-					       pgtbl_mod_mask *mask)
+static __maybe_unused pud_t *pcpu_observe_pud(struct mm_struct *mm, p4d_t *p4d,
+					      unsigned long addr,
+					      pgtbl_mod_mask *mask)
 {
 	return pcpu_observe_table(addr) ?
 	       pud_alloc_track(mm, p4d, addr, mask) : NULL;
 }
 
-static pmd_t * __maybe_unused pcpu_observe_pmd(struct mm_struct *mm, pud_t *pud,
-					       unsigned long addr,
-					       pgtbl_mod_mask *mask)
+static __maybe_unused pmd_t *pcpu_observe_pmd(struct mm_struct *mm, pud_t *pud,
+					      unsigned long addr,
+					      pgtbl_mod_mask *mask)
 {
 	return pcpu_observe_table(addr) ?
 	       pmd_alloc_track(mm, pud, addr, mask) : NULL;
 }
 
-static pte_t * __maybe_unused pcpu_observe_pte(pmd_t *pmd, unsigned long addr,
-					       pgtbl_mod_mask *mask)
+static __maybe_unused pte_t *pcpu_observe_pte(pmd_t *pmd, unsigned long addr,
+					      pgtbl_mod_mask *mask)
 {
 	return pcpu_observe_table(addr) ?
 	       pte_alloc_kernel_track(pmd, addr, mask) : NULL;
