@@ -84,18 +84,57 @@ make_drop_in_tree()
 	cp "$top/mm/percpu-vm.c" "$build/drop-in/src/mm/percpu-vm.c"
 }
 
+# Usage: compile_objects "TARGET..." TREE OBJECTS FRAGMENT [VARIABLE=VALUE...]
+compile_objects()
+{
+	targets=$1
+	src=$2
+	obj=$3
+	fragment=$4
+	shift 4
+	use_ccache
+	mkdir -p "$obj"
+	for goals in allnoconfig "$targets"; do
+		# shellcheck disable=SC2086 # each word a target
+		KCONFIG_ALLCONFIG=$fragment make -s -C "$src" O="$obj" \
+			ARCH=x86_64 CC="ccache gcc" HOSTCC="ccache gcc" \
+			-j"$(nproc)" "$@" $goals || return 1
+	done
+}
+
 # Usage: compile_percpu TREE OBJECTS FRAGMENT [VARIABLE=VALUE...]
 compile_percpu()
 {
-	src=$1
-	obj=$2
-	fragment=$3
-	shift 3
-	use_ccache
-	mkdir -p "$obj"
-	for target in allnoconfig mm/percpu.o; do
-		KCONFIG_ALLCONFIG=$fragment make -s -C "$src" O="$obj" \
-			ARCH=x86_64 CC="ccache gcc" HOSTCC="ccache gcc" \
-			-j"$(nproc)" "$@" $target || return 1
+	compile_objects mm/percpu.o "$@"
+}
+
+# Where the series has something in a kernel tree
+series_paths()
+{
+	grep -v '^#' "$top/series/overlay" | awk '{ print $2 }' | sort -u
+}
+
+# The kernel's own version of the files that the series touches
+# Usage: pristine SOURCE DIRECTORY
+pristine()
+{
+	for path in $(series_paths) mm/percpu.c; do
+		[ -f "$1/$path" ] || continue
+		mkdir -p "$2/$(dirname -- "$path")"
+		# what is there may be a link to the source
+		cp --remove-destination "$1/$path" "$2/$path"
+		chmod u+w "$2/$path"
 	done
+}
+
+# Commits are from nobody in particular, and as no setting of the user has them.
+be_somebody()
+{
+	GIT_AUTHOR_NAME="A. Tester"
+	GIT_AUTHOR_EMAIL=tester@example.org
+	GIT_COMMITTER_NAME=$GIT_AUTHOR_NAME
+	GIT_COMMITTER_EMAIL=$GIT_AUTHOR_EMAIL
+	GIT_CONFIG_GLOBAL=/dev/null
+	export GIT_AUTHOR_NAME GIT_AUTHOR_EMAIL
+	export GIT_COMMITTER_NAME GIT_COMMITTER_EMAIL GIT_CONFIG_GLOBAL
 }

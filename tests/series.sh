@@ -11,27 +11,9 @@ unset KDIR V SIGNOFF
 source=$("$scripts/kernel-source")
 series=$work/series
 
-GIT_AUTHOR_NAME="A. Tester"
-GIT_AUTHOR_EMAIL=tester@example.org
-GIT_COMMITTER_NAME=$GIT_AUTHOR_NAME
-GIT_COMMITTER_EMAIL=$GIT_AUTHOR_EMAIL
-GIT_CONFIG_GLOBAL=/dev/null
-export GIT_AUTHOR_NAME GIT_AUTHOR_EMAIL GIT_COMMITTER_NAME GIT_COMMITTER_EMAIL
-export GIT_CONFIG_GLOBAL
-
-paths=$(grep -v '^#' "$top/series/overlay" | awk '{ print $2 }' | sort -u)
+be_somebody
+paths=$(series_paths)
 messages=$(cd "$top/series/patches" && echo [0-9]*)
-
-# The kernel's own version of the files that the series touches
-pristine()
-{
-	for path in $paths mm/percpu.c; do
-		[ -f "$source/$path" ] || continue
-		mkdir -p "$1/$(dirname -- "$path")"
-		cp "$source/$path" "$1/$path"
-		chmod u+w "$1/$path"
-	done
-}
 
 one_patch_a_message()
 {
@@ -43,14 +25,14 @@ one_patch_a_message()
 check "make series" env SIGNOFF=1 "$scripts/series" "$series"
 check "one patch a message" one_patch_a_message
 
-pristine "$work/overlay"
+pristine "$source" "$work/overlay"
 "$scripts/overlay" install "$work/overlay" >/dev/null
 rm -r "$work/overlay/.percpu-vm"
 
 # Every patch is applied and kept, to look at the steps
 git_am()
 {
-	pristine "$work/am"
+	pristine "$source" "$work/am"
 	git -C "$work/am" init -q
 	git -C "$work/am" add -A
 	git -C "$work/am" commit -q -m base
