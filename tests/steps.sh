@@ -1,0 +1,123 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# Every step of the series builds, with what it brings switched on and off, and
+# neither gcc with W=1 nor sparse has anything to say.
+
+set -eu
+. "$(dirname -- "$0")/lib.sh"
+
+"$scripts/packages" build series analysis
+unset KDIR V SIGNOFF
+source=$("$scripts/kernel-source")
+tree=$build/steps/src
+be_somebody
+
+# Debian 12's sparse does not know __typeof_unqual__, without which the kernel
+# leaves sparse out, and cannot evaluate the length of a string, which
+# MODULE_LICENSE() asks for: after that error, it would keep its warnings back.
+sparse_flags="-D__typeof_unqual__=__typeof__ \
+'-D__builtin_strlen(string)=(sizeof(string)-1)'"
+
+fragment()
+{
+	echo CONFIG_SMP=y
+	echo CONFIG_MODULES=y
+	echo CONFIG_RUNTIME_TESTING_MENU=y
+	case $1 in
+	suite)
+		echo CONFIG_KUNIT=y
+		echo CONFIG_PERCPU_VM_KUNIT_TEST=y
+		;;
+	module)
+		echo CONFIG_KUNIT=m
+		echo CONFIG_PERCPU_VM_KUNIT_TEST=m
+		;;
+	benchmark)
+		echo CONFIG_PERCPU_VM_BENCHMARK=y
+		;;
+	esac
+}
+
+targets()
+{
+	echo mm/percpu.o
+	case $1 in
+	suite | module)
+		echo lib/tests/percpu_vm_kunit.o
+		;;
+	benchmark)
+		echo lib/tests/percpu_vm_benchmark.o
+		;;
+	esac
+}
+
+# Usage: compiles CONFIGURATION: and neither gcc nor sparse says anything
+compiles()
+{
+	objects=$build/steps/$1
+	fragment "$1" >"$work/fragment"
+	# what was compiled before says nothing
+	rm -f "$objects/mm/percpu.o" "$objects"/lib/tests/percpu_vm_*.o
+	compile_objects "$(targets "$1")" "$tree" "$objects" "$work/fragment" \
+		W=1 C=2 CF="$sparse_flags" >"$work/log" 2>&1 || {
+		cat "$work/log"
+		return 1
+	}
+	cat "$work/log"
+	[ ! -s "$work/log" ] || return 1
+
+	# what was asked for is what was built
+	while read -r line; do
+		grep -x "$line" "$objects/.config" || return 1
+	done <"$work/fragment"
+}
+
+code()
+{
+	objdump -d "$build/steps/off/mm/percpu.o"
+}
+
+# The first difference says where, all others follow from it.
+same_code()
+{
+	code | cmp "$work/code" - && return 0
+	code | diff "$work/code" - | head -n 10
+	return 1
+}
+
+# Usage: changes DIRECTORY...: does the last patch do anything there?
+changes()
+{
+	! git -C "$tree" diff --quiet HEAD~ -- "$@"
+}
+
+# The source as links, and as a repository what the series touches
+mkdir -p "$tree"
+rsync -a --delete --link-dest="$source/" "$source/" "$tree/"
+pristine "$source" "$tree"
+git -C "$tree" init -q
+for path in $(series_paths) mm/percpu.c; do
+	[ ! -f "$tree/$path" ] || git -C "$tree" add -f "$path"
+done
+git -C "$tree" commit -q -m base
+
+check "the base builds" compiles off
+code >"$work/code"
+
+"$scripts/series" "$work/series" >/dev/null 2>&1
+number=0
+for patch in "$work"/series/000[1-9]-*.patch; do
+	number=$((number + 1))
+	check "step $number applies" git -C "$tree" am "$patch"
+	changes include lib mm || continue
+
+	! changes include mm ||
+		check "step $number builds without tests" compiles off
+	[ $number != 1 ] ||
+		check "step 1 leaves the code as it was without tests" same_code
+	check "step $number builds with the suite" compiles suite
+	check "step $number builds with the suite as a module" compiles module
+	! grep -qx 'config PERCPU_VM_BENCHMARK' "$tree/lib/Kconfig.debug" ||
+		check "step $number builds with the benchmark" \
+			compiles benchmark
+done
