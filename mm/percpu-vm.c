@@ -68,6 +68,14 @@ struct pcpu_walk {
 	pgtbl_mod_mask		mask;
 };
 
+/**
+ * pcpu_cmp_unit_cpus - compare two CPUs by the addresses of their units
+ * @a: pointer to the one CPU
+ * @b: pointer to the other
+ *
+ * Context: any.
+ * Return: less than 0, 0, or more, as sort() asks.
+ */
 static int pcpu_cmp_unit_cpus(const void *a, const void *b)
 {
 	return cmp_int(pcpu_unit_offsets[*(const unsigned int *)a],
@@ -207,7 +215,14 @@ static int pcpu_alloc_run(struct page **pages, int nr_pages, int node,
 	return nr_staged;
 }
 
-/* How many units from @unit on belong to CPUs of @node? */
+/**
+ * pcpu_node_run - count neighbouring units of one node
+ * @unit: the first one, counted in address order
+ * @node: the node of its CPU
+ *
+ * Context: any, after pcpu_get_unit_cpus().
+ * Return: how many units from @unit on belong to CPUs of @node.
+ */
 static int pcpu_node_run(int unit, int node)
 {
 	const int nr_units = num_possible_cpus();
@@ -266,7 +281,12 @@ free_pages:
 	return -ENOMEM;
 }
 
-/* Leave the table, so that it is allowed to sleep again. */
+/**
+ * pcpu_walk_leave - leave the table, so that it is allowed to sleep again
+ * @walk: the walk, which may stand on no table
+ *
+ * Context: process context.  Reschedules.
+ */
 static void pcpu_walk_leave(struct pcpu_walk *walk)
 {
 	if (!walk->end)
@@ -277,6 +297,15 @@ static void pcpu_walk_leave(struct pcpu_walk *walk)
 	cond_resched();
 }
 
+/**
+ * pcpu_walk_enter - make a table the one that the walk stands on
+ * @walk: the walk, which stands on none
+ * @pte: the entry of @addr
+ * @addr: an address that the table translates
+ *
+ * Context: process context, must not sleep afterwards until pcpu_walk_leave().
+ * Return: @pte.
+ */
 static pte_t *pcpu_walk_enter(struct pcpu_walk *walk, pte_t *pte,
 			      unsigned long addr)
 {
@@ -324,7 +353,14 @@ static pte_t *pcpu_walk_alloc(struct pcpu_walk *walk, unsigned long addr)
 	return pcpu_walk_enter(walk, pte, addr);
 }
 
-/* Go to an address that is mapped. */
+/**
+ * pcpu_walk_find - go to an address that is mapped
+ * @walk: the walk
+ * @addr: where to go
+ *
+ * Context: may sleep, needs no memory.
+ * Return: the entry of @addr.
+ */
 static pte_t *pcpu_walk_find(struct pcpu_walk *walk, unsigned long addr)
 {
 	if (addr < walk->end)
@@ -335,7 +371,14 @@ static pte_t *pcpu_walk_find(struct pcpu_walk *walk, unsigned long addr)
 	return pcpu_walk_enter(walk, virt_to_kpte(addr), addr);
 }
 
-/* End a walk that did not leave [@start, @end), successful or not. */
+/**
+ * pcpu_walk_end - end a walk, successful or not
+ * @walk: the walk
+ * @start: the lowest address that it may have been at
+ * @end: the address after the highest one
+ *
+ * Context: process context.  Reschedules.
+ */
 static void pcpu_walk_end(struct pcpu_walk *walk, unsigned long start,
 			  unsigned long end)
 {
@@ -414,15 +457,30 @@ static void pcpu_unmap_unit(struct pcpu_walk *walk, unsigned long addr,
 	} while (nr_unmapped < nr_pages);
 }
 
-/*
- * The region of a flush: from the lowest to the highest unit, unused space
+/**
+ * pcpu_region_start - where a range of pages of all units begins
+ * @chunk: the chunk
+ * @page_start: index of the first page
+ *
+ * The region of a flush goes from the lowest to the highest unit, unused space
  * between them included.  One flush of it all is cheaper than one a CPU.
+ *
+ * Context: any.
+ * Return: the address in the lowest unit.
  */
 static unsigned long pcpu_region_start(struct pcpu_chunk *chunk, int page_start)
 {
 	return pcpu_chunk_addr(chunk, pcpu_low_unit_cpu, page_start);
 }
 
+/**
+ * pcpu_region_end - where a range of pages of all units ends
+ * @chunk: the chunk
+ * @page_end: index after the last page
+ *
+ * Context: any.
+ * Return: the address after the last page in the highest unit.
+ */
 static unsigned long pcpu_region_end(struct pcpu_chunk *chunk, int page_end)
 {
 	return pcpu_chunk_addr(chunk, pcpu_high_unit_cpu, page_end);
@@ -478,7 +536,14 @@ static void pcpu_post_unmap_tlb_flush(struct pcpu_chunk *chunk, int page_start,
 	pcpu_nr_unmapped = 0;
 }
 
-/* KMSAN maps its own metadata beside ours, which takes memory for each page */
+/**
+ * pcpu_kmsan_unmap - unmap the metadata that KMSAN has mapped for a range
+ * @chunk: the chunk
+ * @page_start: index of the first page
+ * @page_end: index after the last page
+ *
+ * Context: pcpu_alloc_mutex.  Needs no memory.
+ */
 static void pcpu_kmsan_unmap(struct pcpu_chunk *chunk, int page_start,
 			     int page_end)
 {
@@ -495,6 +560,19 @@ static void pcpu_kmsan_unmap(struct pcpu_chunk *chunk, int page_start,
 	}
 }
 
+/**
+ * pcpu_kmsan_map - have KMSAN map its metadata for a range
+ * @chunk: the chunk
+ * @pages: the staged pages
+ * @page_start: index of the first page
+ * @page_end: index after the last page
+ * @gfp: allocation flags
+ *
+ * KMSAN maps its own metadata beside ours, which takes memory for each page.
+ *
+ * Context: pcpu_alloc_mutex.  May sleep as @gfp allows.
+ * Return: 0, or -ENOMEM with nothing of it mapped.
+ */
 static int pcpu_kmsan_map(struct pcpu_chunk *chunk, struct page **pages,
 			  int page_start, int page_end, gfp_t gfp)
 {
@@ -589,7 +667,17 @@ static int __pcpu_map_pages(unsigned long addr, struct page **pages,
 					PAGE_KERNEL, pages, PAGE_SHIFT, gfp);
 }
 
-/* Map in walk order until all is done or a page table cannot be had. */
+/**
+ * pcpu_map_units - map the staged pages of a range, as far as possible
+ * @chunk: the chunk
+ * @pages: the staged pages
+ * @page_start: index of the first page
+ * @page_end: index after the last page
+ *
+ * Context: pcpu_alloc_mutex, allocates according to the memalloc scope.
+ * Return: how many are mapped, in the order of the walk; fewer than all if a
+ * page table could not be allocated.
+ */
 static int pcpu_map_units(struct pcpu_chunk *chunk, struct page **pages,
 			  int page_start, int page_end)
 {
