@@ -53,6 +53,8 @@
 #define STATS		"/sys/kernel/debug/percpu_stats"
 #define FAULTS		"/sys/kernel/debug/fail_page_alloc/"
 #define FAIL_NTH	"/proc/thread-self/fail-nth"
+#define MAKE_IT_FAIL	"/proc/thread-self/make-it-fail"
+#define TIMES		1000000	/* more allocations than that never fail */
 #define MAX_CPUS	8192
 #define MAX_CHILDREN	1024
 #define SETTLE_SECS	60	/* for workers and RCU to free what was removed */
@@ -69,18 +71,23 @@ struct usage {
 	long	allocs;		/* -1 if unknown */
 };
 
-/* The settings of fail_page_alloc that a test changes, in that order. */
+/*
+ * The settings of fail_page_alloc that a test changes, in that order, and
+ * restores in the opposite order.  The filter spares everybody else.
+ */
 static const struct {
 	const char	*name;
 	const char	*value;
 } faults[] = {
-	{ "probability",	"0" },	/* spare everybody but fail-nth */
 	{ "task-filter",	"Y" },
 	{ "verbose",		"0" },
+	{ "interval",		"1" },
+	{ "space",		"0" },
 	{ "times",		"-1" },
 	{ "ignore-gfp-wait",	"N" },
 	{ "ignore-gfp-highmem",	"N" },
 	{ "min-order",		"0" },
+	{ "probability",	"100" },
 };
 
 /* All of this is shared between the processes. */
@@ -312,6 +319,19 @@ static int log_open(void)
 	return fd;
 }
 
+/* So that whoever reads the log knows why memory ran out. */
+static void __printf(1, 2) log_write(const char *format, ...)
+{
+	char line[128] = "percpu_vm: ";
+	int len = strlen(line);
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(line + len, sizeof(line) - len, format, args);
+	va_end(args);
+	write_file("/dev/kmsg", line);
+}
+
 /* Failed allocations are reported too, but are not what is meant here. */
 static bool log_is_clean(int fd)
 {
@@ -514,8 +534,14 @@ static int use_cgroup(int id)
 	char path[192];
 
 	cgroup_path(path, sizeof(path), getpid() * 8 + id % 8);
-	if (mkdir(path, 0755) || rmdir(path))
+	if (mkdir(path, 0755))
 		return -errno;
+	/* to look it up takes memory, which others may have just now */
+	while (rmdir(path)) {
+		if (errno != ENOMEM)
+			return -errno;
+		pause_ms(1);
+	}
 	return 0;
 }
 
@@ -654,6 +680,47 @@ static int map_check(struct map *map, __u32 seed)
 	return 0;
 }
 
+/* Load a program that adds one to the value of the CPU on which it runs. */
+static int counter_load(int map)
+{
+	struct bpf_insn insns[] = {
+		{ BPF_ST | BPF_MEM | BPF_W, BPF_REG_10, 0, -4, 0 },
+		{ BPF_ALU64 | BPF_MOV | BPF_X, BPF_REG_2, BPF_REG_10, 0, 0 },
+		{ BPF_ALU64 | BPF_ADD | BPF_K, BPF_REG_2, 0, 0, -4 },
+		{ BPF_LD | BPF_DW | BPF_IMM, BPF_REG_1, BPF_PSEUDO_MAP_FD, 0,
+		  map },
+		{ 0, 0, 0, 0, 0 },
+		{ BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_map_lookup_elem },
+		{ BPF_JMP | BPF_JEQ | BPF_K, BPF_REG_0, 0, 3, 0 },
+		{ BPF_LDX | BPF_MEM | BPF_DW, BPF_REG_1, BPF_REG_0, 0, 0 },
+		{ BPF_ALU64 | BPF_ADD | BPF_K, BPF_REG_1, 0, 0, 1 },
+		{ BPF_STX | BPF_MEM | BPF_DW, BPF_REG_0, BPF_REG_1, 0, 0 },
+		{ BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_0, 0, 0, 0 },
+		{ BPF_JMP | BPF_EXIT, 0, 0, 0, 0 },
+	};
+	union bpf_attr attr = {
+		.prog_type	= BPF_PROG_TYPE_SOCKET_FILTER,
+		.insns		= (unsigned long)insns,
+		.insn_cnt	= ARRAY_SIZE(insns),
+		.license	= (unsigned long)"GPL",
+	};
+
+	return bpf(BPF_PROG_LOAD, &attr);
+}
+
+static int counter_run(int prog, int times)
+{
+	char packet[64] = "";
+	union bpf_attr attr = {
+		.test.prog_fd		= prog,
+		.test.data_in		= (unsigned long)packet,
+		.test.data_size_in	= sizeof(packet),
+		.test.repeat		= times,
+	};
+
+	return bpf(BPF_PROG_TEST_RUN, &attr) ? -errno : 0;
+}
+
 static int use_map(enum bpf_map_type type, int words, int nr, __u32 seed)
 {
 	struct map map;
@@ -739,14 +806,13 @@ static void churn(const struct user *user, int id, enum tolerance tolerance)
 	_exit(0);
 }
 
-static void run_on_cpu(int cpu)
+static bool run_on_cpu(int cpu)
 {
 	cpu_set_t cpus;
 
 	CPU_ZERO(&cpus);
 	CPU_SET(cpu, &cpus);
-	/* not there or offline just now: anywhere, then */
-	sched_setaffinity(0, sizeof(cpus), &cpus);
+	return !sched_setaffinity(0, sizeof(cpus), &cpus);
 }
 
 /* A child that does not outlive its parent.  0 in the child */
@@ -783,6 +849,7 @@ static void start_churn(unsigned int mask, int cpu)
 	for (i = 0; i < ARRAY_SIZE(users); i++) {
 		if (!(mask & 1u << i) || start_child())
 			continue;
+		/* not there or offline just now: anywhere, then */
 		if (cpu >= 0 && cpu < CPU_SETSIZE)
 			run_on_cpu(cpu);
 		churn(&users[i], i, STRICT);
@@ -913,7 +980,7 @@ static const char *set_up_faults(void)
 	char path[96];
 	size_t i;
 
-	if (access(FAIL_NTH, W_OK))
+	if (access(FAIL_NTH, W_OK) || access(MAKE_IT_FAIL, W_OK))
 		return "no " FAIL_NTH ": CONFIG_FAULT_INJECTION";
 	if (access(FAULTS, F_OK))
 		return "no " FAULTS ": CONFIG_FAIL_PAGE_ALLOC, debugfs";
@@ -932,16 +999,44 @@ static const char *set_up_faults(void)
 	return NULL;
 }
 
-/*
- * Half of a chunk.  Pages of less than a quarter of one may stay populated when
- * their last user is gone, so that the next one would need none.
- */
+#define VALUE_WORDS	4096		/* 32 kB, the most that can be had */
+
+/* How many of them fit into a chunk? */
+static int values_per_chunk(void)
+{
+	int unit_kb = file_number(STATS, "unit_size") / 1024;
+
+	return (unit_kb > 0 ? unit_kb : FALLBACK_KB) / (VALUE_WORDS / 128);
+}
+
+static int make_map_of(int nr)
+{
+	return map_create(BPF_MAP_TYPE_PERCPU_ARRAY, VALUE_WORDS,
+			  nr > 0 ? nr : 1);
+}
+
+/* Half of a chunk */
 static int make_map(void)
 {
-	int words = 4096, unit_kb = file_number(STATS, "unit_size") / 1024;
-	int nr = (unit_kb > 0 ? unit_kb : FALLBACK_KB) / 2 / (words / 128);
+	return make_map_of(values_per_chunk() / 2);
+}
 
-	return map_create(BPF_MAP_TYPE_PERCPU_ARRAY, words, nr > 0 ? nr : 1);
+/*
+ * The pages of what is dropped must go, or the next call would need none.  They
+ * do if they are at least a quarter of those in the chunk, something else is in
+ * it, and there are some empty pages in another chunk.  So leave just room for a
+ * map in one chunk, and have the pages of one value in another one.
+ */
+static int make_ballast(void)
+{
+	int nr = values_per_chunk();
+	int ballast = make_map_of(2 * nr - nr / 2);
+	int rest = make_map_of(nr / 2 + 1);
+
+	if (rest >= 0)
+		close(rest);
+	wait_for_calm();
+	return ballast;
 }
 
 static void drop_map(int fd)
@@ -971,69 +1066,142 @@ static const struct call {
 	int		(*make)(void);
 	void		(*drop)(int result);
 	bool		gives_back;	/* memory, when dropped */
+	int		patience;	/* calls until all have been failed */
 } calls[] = {
-	{ "BPF_MAP_CREATE",	make_map,	drop_map, true },
-	{ "mkdir of a cgroup",	make_cgroup,	keep_cgroup, false },
+	{ "BPF_MAP_CREATE",	make_map,	drop_map, true, 4 },
+	{ "mkdir of a cgroup",	make_cgroup,	keep_cgroup, false, 64 },
 };
 
 struct tally {
 	int	last;		/* allocation that was made to fail */
-	int	failed;		/* allocations, in all */
+	int	failed;		/* calls in which it did */
 	int	errors;		/* calls that could not do without */
 };
 
-/* Fail the @nth allocation of @call.  @reached is false if it has fewer. */
-static int call_failing(const struct call *call, int nth, bool *reached)
+/*
+ * Two ways to fail.  What is opened and closed meanwhile must not be hit, so
+ * each has its file open before it starts, and stops with a write to that.
+ */
+
+static int open_nth(int nth __maybe_unused)
 {
-	int fd = open(FAIL_NTH, O_RDWR | O_CLOEXEC), result;
+	return open(FAIL_NTH, O_RDWR | O_CLOEXEC);
+}
+
+static bool start_nth(int fd, int nth)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "%d", nth);
+	return pwrite(fd, text, strlen(text), 0) > 0;
+}
+
+/* What has not been counted down would hit the next call. */
+static bool stop_nth(int fd)
+{
 	char text[16] = "";
 
-	*reached = false;
-	snprintf(text, sizeof(text), "%d", nth);
-	if (fd < 0 || write(fd, text, strlen(text)) < 0)
-		return -EBADF;
-	result = call->make();
-	/* what has not been counted down would hit the next call */
 	if (pread(fd, text, sizeof(text) - 1, 0) < 0 ||
 	    pwrite(fd, "0", 1, 0) < 0)
 		complain("%s: %s", FAIL_NTH, strerror(errno));
-	*reached = atoi(text) == 0;
+	return atoi(text) == 0;
+}
+
+static bool write_fault(const char *name, int value)
+{
+	char path[96], text[16];
+
+	snprintf(path, sizeof(path), FAULTS "%s", name);
+	snprintf(text, sizeof(text), "%d", value);
+	return !write_file(path, text) || complain("%s cannot be written", path);
+}
+
+/* Every page is one of the space that is spared. */
+static int open_all_from(int nth)
+{
+	if (!write_fault("space", nth) || !write_fault("times", TIMES))
+		return -1;
+	return open(MAKE_IT_FAIL, O_RDWR | O_CLOEXEC);
+}
+
+static bool start_all(int fd, int nth __maybe_unused)
+{
+	return pwrite(fd, "1", 1, 0) > 0;
+}
+
+static bool stop_all(int fd)
+{
+	char text[16] = "";
+
+	if (pwrite(fd, "0", 1, 0) < 0)
+		complain("%s: %s", MAKE_IT_FAIL, strerror(errno));
+	read_file(FAULTS "times", text, sizeof(text));
+	return atoi(text) != TIMES;
+}
+
+static const struct failure {
+	const char	*name;
+	int		(*open)(int nth);
+	bool		(*start)(int fd, int nth);
+	bool		(*stop)(int fd);	/* was there an nth? */
+	int		each;	/* that many of them one by one */
+} failures[] = {
+	{ "one allocation",	open_nth,	start_nth,	stop_nth, 1024 },
+	{ "all from one on",	open_all_from,	start_all,	stop_all, 8 },
+};
+
+/* @reached is false if @call has fewer allocations than @nth. */
+static int call_failing(const struct call *call, const struct failure *failure,
+			int nth, bool *reached)
+{
+	int fd = failure->open(nth), result;
+
+	*reached = false;
+	if (fd < 0 || !failure->start(fd, nth))
+		return -EBADF;
+	result = call->make();
+	*reached = failure->stop(fd);
 	close(fd);
 	return result;
 }
 
 /*
- * A worker takes pages back.  As long as they are there the next call does not
- * allocate, which would go untested.
+ * Call when there is nothing left of the call before.  A worker takes pages
+ * back; as long as they are there the next call does not allocate, which would
+ * go untested.
  */
-static void wait_for_cold(long kb)
+static int call_cold(const struct call *call, long cold_kb,
+		     const struct failure *failure, int nth, bool *reached)
 {
 	double end = now() + 0.5;
 
-	while (usage_now().kb > kb && now() < end)
+	while (call->gives_back && usage_now().kb > cold_kb && now() < end)
 		pause_ms(1);
+	return failure ? call_failing(call, failure, nth, reached) :
+			 call->make();
 }
 
-/* Fail one allocation, and see that the call works without that. */
-static bool fail_one(const struct call *call, int nth, struct tally *tally,
-		     bool *reached)
+/* Have a call fail, and see that it works without that. */
+static bool fail_once(const struct call *call, const struct failure *failure,
+		      int nth, long cold_kb, struct tally *tally)
 {
-	int result = call_failing(call, nth, reached);
+	bool reached;
+	int result = call_cold(call, cold_kb, failure, nth, &reached);
 
-	if (result < 0 && (result != -ENOMEM || !*reached))
-		return complain("%s with allocation %d failing: %s",
-				call->name, nth, strerror(-result));
+	if (result < 0 && (result != -ENOMEM || !reached))
+		return complain("%s, %s (%d) failing: %s", call->name,
+				failure->name, nth, strerror(-result));
 	if (result >= 0)
 		call->drop(result);
-	tally->failed += *reached;
+	tally->failed += reached;
 	tally->errors += result < 0;
-	if (*reached)
+	if (reached)
 		tally->last = nth;
 
-	result = call->make();
+	result = call_cold(call, cold_kb, NULL, 0, NULL);
 	if (result < 0)
-		return complain("%s after allocation %d failed: %s",
-				call->name, nth, strerror(-result));
+		return complain("%s, after %s (%d) failed: %s", call->name,
+				failure->name, nth, strerror(-result));
 	call->drop(result);
 	return true;
 }
@@ -1041,27 +1209,52 @@ static bool fail_one(const struct call *call, int nth, struct tally *tally,
 /*
  * An allocation that fails may be one that can be done without, so that the
  * call succeeds.  The last one has failed when one beyond it is waited for in
- * vain, several times, as a call needs more at one time than at another.  With
- * very many CPUs there are too many to try each.
+ * vain, again and again, as a call needs more at one time than at another.
+ * With very many CPUs there are too many to try each.
  */
-static bool fail_each(const struct call *call, struct tally *tally)
+static bool fail_each(const struct call *call, const struct failure *failure,
+		      struct tally *tally)
 {
-	long cold_kb = wait_for_calm().kb +
-		       4 * nr_possible * (sysconf(_SC_PAGESIZE) / 1024);
-	double end = now() + 200;
+	double end = now() + 100;
 	int nth = 1, in_vain = 0;
-	bool reached;
+	long cold_kb;
 
-	while (in_vain < 4 && now() < end) {
-		if (call->gives_back)
-			wait_for_cold(cold_kb);
-		if (!fail_one(call, nth, tally, &reached))
+	/* the first one takes what is warm */
+	call->drop(call->make());
+	cold_kb = wait_for_calm().kb +
+		  4 * nr_possible * (sysconf(_SC_PAGESIZE) / 1024);
+	while (in_vain < call->patience && now() < end) {
+		if (!fail_once(call, failure, nth, cold_kb, tally))
 			return false;
-		in_vain = reached ? 0 : in_vain + 1;
-		if (reached)
-			nth += nth < 1024 ? 1 : nth / 32;
+		in_vain++;
+		if (tally->last != nth)
+			continue;
+		in_vain = 0;
+		nth += nth < failure->each ? 1 : 1 + nth / failure->each;
 	}
 	return true;
+}
+
+/* Make maps for which there is too little memory, until told to stop. */
+static void keep_failing(void)
+{
+	const struct call *call = &calls[0];
+	bool reached;
+	int nth;
+
+	for (nth = 1; !__atomic_load_n(&shared->stop, __ATOMIC_RELAXED); nth++) {
+		int result = call_failing(call,
+					  &failures[nth % ARRAY_SIZE(failures)],
+					  nth % 128 + 1, &reached);
+
+		if (result >= 0)
+			call->drop(result);
+		else if (result != -ENOMEM)
+			complain("%s: %s", call->name, strerror(-result));
+		if (shared->problem[0])
+			_exit(1);
+	}
+	_exit(0);
 }
 
 /* Memory pressure */
@@ -1102,8 +1295,8 @@ static void keep_eating(void)
 	_exit(0);
 }
 
-/* @dir gets a limit, and a cgroup in it for the processes. */
-static bool make_limited(char *dir, size_t size)
+/* @dir gets a limit if @limited, and a cgroup in it for the processes. */
+static bool make_pressure_cgroup(char *dir, size_t size, bool limited)
 {
 	char path[256], limit[32];
 
@@ -1116,15 +1309,15 @@ static bool make_limited(char *dir, size_t size)
 	/* without CONFIG_SWAP there is no such file */
 	snprintf(path, sizeof(path), "%s/memory.swap.max", dir);
 	write_file(path, "0");
-	if (getenv("PERCPU_VM_EAT_ALL"))
+	if (!limited)
 		return true;
 	snprintf(path, sizeof(path), "%s/memory.max", dir);
 	snprintf(limit, sizeof(limit), "%dM", 24 + nr_possible);
 	return !write_file(path, limit) || complain("no limit in %s", path);
 }
 
-/* A child in the limited cgroup; only the eaters are to be killed. */
-static bool start_limited(const char *dir)
+/* A child in the cgroup @dir; only the eaters are to be killed. */
+static bool start_child_in(const char *dir)
 {
 	char path[256];
 
@@ -1135,6 +1328,22 @@ static bool start_limited(const char *dir)
 	if (write_file(path, "0"))
 		_exit(1);
 	return true;
+}
+
+/* One who eats memory in the cgroup @dir, and users in @mask who need some. */
+static void start_pressure(const char *dir, unsigned int mask)
+{
+	size_t i;
+
+	if (start_child_in(dir))
+		keep_eating();
+	for (i = 0; i < ARRAY_SIZE(users); i++) {
+		if (!(mask & 1u << i) || !start_child_in(dir))
+			continue;
+		/* so that the limit is theirs, too */
+		snprintf(users_dir, sizeof(users_dir), "%s", dir);
+		churn(&users[i], i, TOLERANT);
+	}
 }
 
 static long oom_kills(const char *dir)
@@ -1210,6 +1419,7 @@ FIXTURE_SETUP(percpu_vm)
 	reset_children();
 	self->before = wait_for_calm();
 	self->log = log_open();
+	log_write("%s begins", _metadata->name);
 }
 
 /* What a failed assertion left is put back here, too. */
@@ -1222,6 +1432,7 @@ FIXTURE_TEARDOWN(percpu_vm)
 		log_is_clean(self->log);
 	}
 	close(self->log);
+	log_write("%s ends", _metadata->name);
 	shared->nr_run += _metadata->exit_code != KSFT_SKIP;
 	EXPECT_STREQ("", shared->problem);
 	shared->problem[0] = 0;
@@ -1336,10 +1547,43 @@ TEST_F_TIMEOUT(percpu_vm, netns, 300)
 	stop_children();
 }
 
+/*
+ * Let the kernel count on one CPU after the other, the first once, the second
+ * twice and so on.  The values come back in the order of the CPUs, 0 for those
+ * that cannot be used.
+ */
+static int count_on_all_cpus(void)
+{
+	struct map map;
+	int cpu, prog, nr = 0, i, seen = 0;
+
+	if (map_open(&map, BPF_MAP_TYPE_PERCPU_ARRAY, 1, 1))
+		return 0;
+	prog = counter_load(map.fd);
+	for (cpu = 0; prog >= 0 && cpu < CPU_SETSIZE; cpu++)
+		if (run_on_cpu(cpu) && counter_run(prog, ++nr))
+			complain("BPF program on CPU %d: %s", cpu,
+				 strerror(errno));
+	if (map_access(BPF_MAP_LOOKUP_ELEM, &map, 0))
+		complain("counters cannot be read: %s", strerror(errno));
+	for (i = 0; i < nr_possible; i++) {
+		seen += !!map.values[i];
+		if (map.values[i] && map.values[i] != (__u64)seen)
+			complain("the %d. CPU counted to %llu", seen,
+				 map.values[i]);
+	}
+	if (seen != nr)
+		complain("%d CPUs counted, not %d", seen, nr);
+	if (prog >= 0)
+		close(prog);
+	map_close(&map);
+	return nr;
+}
+
 TEST_F_TIMEOUT(percpu_vm, bpf, 300)
 {
 	struct map array, hash;
-	int err = map_open(&array, BPF_MAP_TYPE_PERCPU_ARRAY, 512, 128);
+	int err = map_open(&array, BPF_MAP_TYPE_PERCPU_ARRAY, 512, 128), nr;
 
 	if (err)
 		SKIP(return, "no BPF map: %s", strerror(-err));
@@ -1354,15 +1598,16 @@ TEST_F_TIMEOUT(percpu_vm, bpf, 300)
 	EXPECT_EQ(map_fill(&hash, 2), 0);
 	EXPECT_EQ(map_check(&array, 1), 0);
 	EXPECT_EQ(map_check(&hash, 2), 0);
-	ksft_print_msg("values of %d CPUs: %ld kB, then %ld\n", nr_possible,
-		       self->before.kb, usage_now().kb);
+	nr = count_on_all_cpus();
+	ksft_print_msg("values of %d CPUs: %ld kB, then %ld; %d CPUs counted\n",
+		       nr_possible, self->before.kb, usage_now().kb, nr);
 	map_close(&array);
 	map_close(&hash);
 }
 
 TEST_F_TIMEOUT(percpu_vm, modules, 300)
 {
-	const int nr = 50;
+	const int nr = 20;
 	double end = now() + 60;
 	char path[256];
 	int err, i;
@@ -1413,23 +1658,32 @@ TEST_F_TIMEOUT(percpu_vm, fail_nth, 600)
 	char reason[256];
 	unsigned int mask = usable(reason, sizeof(reason));
 	const char *missing = set_up_faults();
+	int ballast, errors = 0;
 	size_t i;
 
 	if (missing)
 		SKIP(return, "%s", missing);
 	if (!(mask & USE_CGROUPS) || !(mask & USE_BPF))
 		SKIP(return, "%s", reason);
-	for (i = 0; i < ARRAY_SIZE(calls); i++) {
+	ballast = make_ballast();
+	EXPECT_GE(ballast, 0);
+	for (i = 0; i < ARRAY_SIZE(calls) * ARRAY_SIZE(failures); i++) {
+		const struct call *call = &calls[i / ARRAY_SIZE(failures)];
+		const struct failure *failure =
+			&failures[i % ARRAY_SIZE(failures)];
 		struct tally tally = { 0 };
 
-		if (!fail_each(&calls[i], &tally))
+		if (!fail_each(call, failure, &tally))
 			break;
 		/* else nothing was tested */
-		EXPECT_GT(tally.errors, 0);
-		ksft_print_msg("%s: %d allocations up to the %d. failed, %d times ENOMEM\n",
-			       calls[i].name, tally.failed, tally.last,
-			       tally.errors);
+		EXPECT_GT(tally.failed, 0);
+		errors += tally.errors;
+		ksft_print_msg("%s, %s failing: %d times up to the %d., %d times ENOMEM\n",
+			       call->name, failure->name, tally.failed,
+			       tally.last, tally.errors);
 	}
+	EXPECT_GT(errors, 0);
+	close(ballast);
 }
 
 TEST_F_TIMEOUT(percpu_vm, pressure, 300)
@@ -1437,21 +1691,16 @@ TEST_F_TIMEOUT(percpu_vm, pressure, 300)
 	char reason[256], dir[160];
 	unsigned int mask = usable(reason, sizeof(reason));
 	double end;
-	size_t i;
 
 	if (!(mask & USE_CGROUPS))
 		SKIP(return, "%s", reason);
-	ASSERT_TRUE(make_limited(dir, sizeof(dir)));
-	/* so that the limited cgroup pays for them */
-	snprintf(users_dir, sizeof(users_dir), "%s", dir);
-	if (start_limited(dir))
-		keep_eating();
-	for (i = 0; i < ARRAY_SIZE(users); i++)
-		if (mask & 1u << i && start_limited(dir))
-			churn(&users[i], i, TOLERANT);
-
+	ASSERT_TRUE(make_pressure_cgroup(dir, sizeof(dir),
+					 !getenv("PERCPU_VM_EAT_ALL")));
+	start_pressure(dir, mask);
+	/* not less, and more until all memory has been eaten */
 	end = now() + 5;
-	while (now() < end && !shared->problem[0])
+	while (!shared->problem[0] &&
+	       (now() < end || (!oom_kills(dir) && now() < end + 120)))
 		pause_ms(100);
 	stop_children();
 	EXPECT_GT(oom_kills(dir), 0);
@@ -1460,23 +1709,14 @@ TEST_F_TIMEOUT(percpu_vm, pressure, 300)
 		       oom_kills(dir));
 }
 
-/* CPUs go and modules come while users are made on every CPU. */
-TEST_F_TIMEOUT(percpu_vm, together, seconds() + 240)
+/* Until @end take one CPU after the other away, and load a module each time. */
+static int shake(double end, const char *module)
 {
-	char reason[256], path[256];
-	unsigned int mask = usable(reason, sizeof(reason));
-	bool modules = choose_module(path, sizeof(path)) && !use_module(path);
-	int cpu = next_cpu(-1), i, steps = 0;
-	double end;
+	int cpu = next_cpu(-1), steps = 0;
 
-	if (!mask)
-		SKIP(return, "%s", reason);
-	for (i = 0; i < sysconf(_SC_NPROCESSORS_CONF); i++)
-		start_churn(mask, i);
-	end = now() + seconds();
 	while (now() < end && !shared->problem[0]) {
-		if (modules)
-			EXPECT_EQ(use_module(path), 0);
+		if (module && use_module(module))
+			complain("%s cannot be loaded", module);
 		if (cpu >= 0 && take_offline(cpu) && take_online(cpu)) {
 			cpu = next_cpu(cpu);
 			if (cpu < 0)
@@ -1485,11 +1725,37 @@ TEST_F_TIMEOUT(percpu_vm, together, seconds() + 240)
 		steps++;
 		pause_ms(10);
 	}
+	return steps;
+}
+
+/*
+ * All of the above at once: users on every CPU, users and an eater in a cgroup
+ * with little memory, allocations that fail, CPUs that go, modules that come.
+ */
+TEST_F_TIMEOUT(percpu_vm, together, seconds() + 240)
+{
+	char reason[256], path[256], dir[160] = "";
+	unsigned int mask = usable(reason, sizeof(reason));
+	bool modules = choose_module(path, sizeof(path)) && !use_module(path);
+	bool faults = (mask & USE_BPF) && !set_up_faults();
+	int i, steps;
+
+	if (!mask)
+		SKIP(return, "%s", reason);
+	for (i = 0; i < sysconf(_SC_NPROCESSORS_CONF); i++)
+		start_churn(mask, i);
+	if (mask & USE_CGROUPS &&
+	    make_pressure_cgroup(dir, sizeof(dir), true))
+		start_pressure(dir, mask);
+	if (faults && !start_child())
+		keep_failing();
+	steps = shake(now() + seconds(), modules ? path : NULL);
 	stop_children();
 	EXPECT_GT(shared->rounds, 0);
-	ksft_print_msg("%d users made, %d times a %s and a %s, %d s\n",
-		       shared->rounds, steps, cpu >= 0 ? "CPU" : "nothing",
-		       modules ? "module" : "nothing", seconds());
+	ksft_print_msg("%d users made, %d times a CPU%s, %ld OOM kills, allocations %s, %d s\n",
+		       shared->rounds, steps, modules ? " and a module" : "",
+		       dir[0] ? oom_kills(dir) : 0,
+		       faults ? "failed" : "did not fail", seconds());
 }
 
 /* Guarding the harness */
