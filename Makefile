@@ -2,6 +2,7 @@
 #
 # make run        build a custom kernel with the replacement, boot it under QEMU,
 #                 drive per-CPU memory through real users of it, report
+# make soak       all of these users at once, for MINUTES (default 10)
 # make test       everything that must hold; the last line counts
 # make kunit      the KUnit suite alone, through the kernel's kunit.py
 # make mutants    make mistakes in the backend, see the suite notice each
@@ -20,13 +21,16 @@
 # QUICK=1         bench 4 and 64 CPUs only
 # SIGNOFF=1       add your Signed-off-by to the series
 # V=2             make version 2 of the series
-# TIMEOUT=<secs>  when a guest is taken to hang; default: 400
+# TIMEOUT=<secs>  when a guest is taken to hang; default: 900
 
 help:
 	@sed -n '3,/^$$/s/^# \{0,1\}//p' Makefile
 
 run:
 	@scripts/run
+
+soak:
+	@scripts/run soak
 
 test:
 	@scripts/test
@@ -50,4 +54,4 @@ series:
 clean:
 	rm -rf build
 
-.PHONY: help run test kunit mutants bench install uninstall series clean
+.PHONY: help run soak test kunit mutants bench install uninstall series clean
