@@ -64,7 +64,7 @@ count_matches()
 # .incbin, thus takes the kernel in a bzImage for any other one of its size.
 use_ccache()
 {
-	export CCACHE_BASEDIR="$build" CCACHE_NOHASHDIR=1
+	export CCACHE_BASEDIR="$build" CCACHE_NOHASHDIR=1 CCACHE_NOCPP2=1
 }
 
 # The cases that failed, from what scripts/kunit printed
