@@ -5,6 +5,9 @@
 # make soak       all of these users at once, for MINUTES (default 10)
 # make test       everything that must hold; the last line counts
 # make kunit      the KUnit suite alone, through the kernel's kunit.py
+# make kunit-all  on all machines of guest/arch, which takes an hour or two
+# make kunit-configs
+#                 on x86-64 with all debug options of guest/debug
 # make mutants    make mistakes in the backend, see the suite notice each
 # make bench      count instructions beside those of the kernel's own backend
 # make install KDIR=<tree>
@@ -16,6 +19,8 @@
 #
 # KDIR=<tree>     build on this kernel tree; default: Debian's newest kernel
 #                 source, fetched once into ${XDG_CACHE_HOME:-~/.cache}/percpu-vm
+# ARCH=s390       kunit on that machine, see guest/arch; default: x86_64
+# CONFIG=kasan    kunit with these debug options, see guest/debug
 # BACKEND=stock   run the kernel's own mm/percpu-vm.c instead of the replacement
 # ACCEL=kvm       use hardware virtualisation; default: tcg, which needs none
 # QUICK=1         bench 4 and 64 CPUs only
@@ -38,6 +43,12 @@ test:
 kunit:
 	@scripts/kunit
 
+kunit-all:
+	@scripts/kunit-all arch
+
+kunit-configs:
+	@scripts/kunit-all debug
+
 mutants:
 	@scripts/mutate
 
@@ -54,4 +65,4 @@ series:
 clean:
 	rm -rf build
 
-.PHONY: help run soak test kunit mutants bench install uninstall series clean
+.PHONY: help run soak test kunit kunit-all kunit-configs mutants bench install uninstall series clean

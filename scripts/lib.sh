@@ -67,6 +67,32 @@ use_ccache()
 	export CCACHE_BASEDIR="$build" CCACHE_NOHASHDIR=1 CCACHE_NOCPP2=1
 }
 
+# The machines or debug options that there are
+# Usage: names_in DIRECTORY
+names_in()
+{
+	for file in "$top/$1"/*.config; do
+		basename "$file" .config
+	done | tr '\n' ' ' | sed 's/ $//'
+}
+
+# What files of guest/arch and guest/debug say besides options of the kernel
+# Usage: setting NAME FILE...
+setting()
+{
+	key=$1
+	shift
+	sed -n "s/^# $key: //p" "$@" | tr '\n' ' ' | sed 's/ $//'
+}
+
+# The machine on which debug options are tried
+# Usage: machine_of NAME
+machine_of()
+{
+	machine=$(setting arch "$top/guest/debug/$1.config")
+	echo "${machine:-x86_64}"
+}
+
 # The cases that failed, from what scripts/kunit printed
 # Usage: failed_cases LOG
 failed_cases()

@@ -119,6 +119,18 @@ struct percpu_vm_test {
 	struct flush			flushes[MAX_FLUSHES];
 };
 
+/**
+ * struct totals - that the suite has tested something at all
+ * @chunks: how many chunks there were besides those of mm/percpu.c
+ * @pages: how many pages the backend allocated for them
+ * @beyond: how many allocations of alloc_percpu() were not in the first chunk
+ */
+static struct totals {
+	long	chunks;
+	long	pages;
+	long	beyond;
+} totals;
+
 /* The pages of the watched range that are mapped now */
 static int nr_mapped(struct percpu_vm_test *ctx)
 {
@@ -241,6 +253,7 @@ static bool see_call(struct percpu_vm_observer *observer,
 	case PERCPU_VM_ALLOC:
 		return see_alloc(ctx, call);
 	case PERCPU_VM_ALLOCATED:
+		totals.pages += 1L << call->order;
 		ctx->nr_allocated += 1L << call->order;
 		ctx->page_limit -= 1L << call->order;
 		see_busy(ctx, 1 << call->order, 0);
@@ -439,6 +452,14 @@ static void need_pages(struct kunit *test, int nr)
 static int nr_cpu_pages(int nr_pages)
 {
 	return nr_pages * num_possible_cpus();
+}
+
+static struct pcpu_chunk *create_chunk(void)
+{
+	struct pcpu_chunk *chunk = percpu_vm_create_chunk(TEST_GFP);
+
+	totals.chunks += !!chunk;
+	return chunk;
 }
 
 static int populate(struct percpu_vm_test *ctx, int page_start, int page_end)
@@ -976,7 +997,7 @@ static void test_page_to_chunk(struct kunit *test)
 	struct pcpu_chunk *chunks[3];
 
 	for (i = 0; i < 3; i++) {
-		chunks[i] = percpu_vm_create_chunk(TEST_GFP);
+		chunks[i] = create_chunk();
 		KUNIT_ASSERT_NOT_NULL(test, chunks[i]);
 		KUNIT_ASSERT_EQ(test, 0, percpu_vm_populate(chunks[i], 0, nr,
 							    TEST_GFP));
@@ -1370,7 +1391,7 @@ static int model_renew(struct kunit *test, struct percpu_vm_test *ctx,
 	}
 	bitmap_zero(mc->populated, ctx->layout.unit_pages);
 	percpu_vm_destroy_chunk(mc->chunk);
-	mc->chunk = percpu_vm_create_chunk(TEST_GFP);
+	mc->chunk = create_chunk();
 	return !mc->chunk;
 }
 
@@ -1395,7 +1416,7 @@ static void test_model(struct kunit *test)
 					      sizeof(long), GFP_KERNEL);
 		mc->seeds = kunit_kcalloc(test, nr_pages, sizeof(u32),
 					  GFP_KERNEL);
-		mc->chunk = percpu_vm_create_chunk(TEST_GFP);
+		mc->chunk = create_chunk();
 		KUNIT_ASSERT_NOT_NULL(test, mc->populated);
 		KUNIT_ASSERT_NOT_NULL(test, mc->seeds);
 		KUNIT_ASSERT_NOT_NULL(test, mc->chunk);
@@ -1477,6 +1498,15 @@ static void test_alloc_percpu(struct kunit *test)
 	}
 }
 
+/* What was mapped at boot leads to no chunk. */
+static bool is_beyond_first(void __percpu *ptr)
+{
+	void *addr = per_cpu_ptr(ptr, 0);
+
+	return is_vmalloc_addr(addr) &&
+	       percpu_vm_page_chunk(vmalloc_to_page(addr));
+}
+
 static int nr_wrong_phys(void __percpu *ptr)
 {
 	unsigned int cpu;
@@ -1502,7 +1532,7 @@ struct worker {
 	u32			seed;
 	int			nr_bad;
 	int			nr_null;
-	int			nr_vmalloc;
+	int			nr_beyond;
 };
 
 /* Hold some allocations at a time, replace them at random. */
@@ -1527,8 +1557,7 @@ static int work(void *data)
 			worker->nr_null += !atomic;
 			continue;
 		}
-		worker->nr_vmalloc +=
-			is_vmalloc_addr(per_cpu_ptr(ptrs[slot], 0));
+		worker->nr_beyond += is_beyond_first(ptrs[slot]);
 		worker->nr_bad += use_percpu(ptrs[slot], size, i);
 		worker->nr_bad += nr_wrong_phys(ptrs[slot]);
 		cond_resched();
@@ -1567,7 +1596,8 @@ static void work_everywhere(struct kunit *test)
 	for (i = 0; i < started; i++) {
 		KUNIT_EXPECT_EQ(test, workers[i].nr_bad, 0);
 		KUNIT_EXPECT_EQ(test, workers[i].nr_null, 0);
-		KUNIT_EXPECT_GT(test, workers[i].nr_vmalloc, 0);
+		KUNIT_EXPECT_GT(test, workers[i].nr_beyond, 0);
+		totals.beyond += workers[i].nr_beyond;
 	}
 	kunit_kfree(test, workers);
 }
@@ -1672,7 +1702,7 @@ static int percpu_vm_init(struct kunit *test)
 	kunit_info(test, "%u CPUs, %d units of %d pages\n", num_possible_cpus(),
 		   ctx->layout.nr_units, ctx->layout.unit_pages);
 	ctx->observer.call = see_call;
-	ctx->chunk = percpu_vm_create_chunk(TEST_GFP);
+	ctx->chunk = create_chunk();
 	if (!ctx->chunk)
 		return -ENOMEM;
 	watch(ctx, 0, 0);
@@ -1694,6 +1724,19 @@ static void percpu_vm_exit(struct kunit *test)
 		if (percpu_vm_page(ctx->chunk, ctx->layout.high_cpu, i))
 			percpu_vm_depopulate(ctx->chunk, i, i + 1);
 	percpu_vm_destroy_chunk(ctx->chunk);
+}
+
+static void percpu_vm_suite_exit(struct kunit_suite *suite)
+{
+	struct percpu_vm_layout layout = percpu_vm_layout();
+	unsigned long first = percpu_vm_unit_addr(percpu_vm_first_chunk(), 0);
+
+	pr_info("percpu_vm: %u CPUs on %d nodes, %d units of %d pages of %lu kB, first chunk %s\n",
+		num_possible_cpus(), num_online_nodes(), layout.nr_units,
+		layout.unit_pages, PAGE_SIZE / 1024,
+		is_vmalloc_addr((void *)first) ? "page by page" : "embedded");
+	pr_info("percpu_vm: %ld chunks, %ld pages populated, %ld allocations beyond the first chunk\n",
+		totals.chunks, totals.pages, totals.beyond);
 }
 
 static struct kunit_case percpu_vm_cases[] = {
@@ -1734,6 +1777,7 @@ static struct kunit_suite percpu_vm_suite = {
 	.name		= "percpu_vm",
 	.init		= percpu_vm_init,
 	.exit		= percpu_vm_exit,
+	.suite_exit	= percpu_vm_suite_exit,
 	.test_cases	= percpu_vm_cases,
 };
 
