@@ -657,11 +657,14 @@ static int pcpu_unmap_pages(struct pcpu_chunk *chunk, struct page **pages,
  * @nr_pages: how many
  * @gfp: allocation flags, of no use yet
  *
+ * Not called on architectures whose first chunk is never mapped page by page.
+ *
  * Context: boot, with the page tables in place and no page allocator yet.
  * Return: 0, or -ENOMEM if a page table was missing nevertheless.
  */
-static int __pcpu_map_pages(unsigned long addr, struct page **pages,
-			    int nr_pages, gfp_t gfp)
+static __maybe_unused int __pcpu_map_pages(unsigned long addr,
+					   struct page **pages, int nr_pages,
+					   gfp_t gfp)
 {
 	return vmap_pages_range_noflush(addr, addr + nr_pages * PAGE_SIZE,
 					PAGE_KERNEL, pages, PAGE_SHIFT, gfp);

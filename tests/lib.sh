@@ -93,6 +93,8 @@ compile_objects()
 	fragment=$4
 	shift 4
 	use_ccache
+	# what has been preprocessed hides from gcc where not to warn
+	unset CCACHE_NOCPP2
 	mkdir -p "$obj"
 	for goals in allnoconfig "$targets"; do
 		# shellcheck disable=SC2086 # each word a target
