@@ -218,7 +218,11 @@ static void __init report_fragments(const char *when)
 		nr_percpu);
 }
 
-/* Fill a part of memory, free every other object, refill, and so on. */
+/*
+ * Fill a part of memory, free every other object, refill, and so on.  What the
+ * balance worker finds decides what it keeps, up to a whole chunk; so that this
+ * does not depend on when it runs, it does after each step.
+ */
 static int __init bench_fragments(void)
 {
 	const size_t all = totalram_pages() * PAGE_SIZE / num_possible_cpus();
@@ -242,17 +246,21 @@ static int __init bench_fragments(void)
 			size = sizes[prandom_u32_state(&rnd) %
 				     ARRAY_SIZE(sizes)];
 			objects[i] = __alloc_percpu(size, 8);
+			percpu_vm_settle();
 		}
 		if (round == 0)
 			report_fragments("full");
 		for (i = round & 1; i < nr; i += 2) {
 			free_percpu(objects[i]);
+			percpu_vm_settle();
 			objects[i] = NULL;
 		}
 	}
 	report_fragments("half");
-	for (i = 0; i < nr; i++)
+	for (i = 0; i < nr; i++) {
 		free_percpu(objects[i]);
+		percpu_vm_settle();
+	}
 	report_fragments("after");
 	kvfree(objects);
 	return 0;
