@@ -76,6 +76,17 @@ names_in()
 	done | tr '\n' ' ' | sed 's/ $//'
 }
 
+# Usage: is_name_in DIRECTORY NAME
+is_name_in()
+{
+	case " $(names_in "$1") " in
+	*" $2 "*)
+		return 0
+		;;
+	esac
+	return 1
+}
+
 # What files of guest/arch and guest/debug say besides options of the kernel
 # Usage: setting NAME FILE...
 setting()

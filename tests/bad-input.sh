@@ -15,6 +15,8 @@ check_error "BACKEND that does not exist" 'neither replacement nor stock' \
 	env BACKEND=other "$scripts/run"
 check_error "ARCH that does not exist" 'ARCH=pdp11 is none of: .*x86_64' \
 	env ARCH=pdp11 "$scripts/kunit"
+check_error "ARCH that is a path" 'is none of: ' \
+	env ARCH=../debug/kasan "$scripts/kunit"
 check_error "CONFIG that does not exist" 'CONFIG=fast is none of: .*kasan' \
 	env CONFIG=fast "$scripts/kunit"
 check_error "kunit-all of a machine that does not exist" "'pdp11' is none of" \

@@ -6,6 +6,7 @@
 set -eu
 . "$(dirname -- "$0")/lib.sh"
 
+unset ARCH CONFIG
 BACKEND=stock "$scripts/kunit" >"$work/log" 2>&1 || true
 
 same_differences()

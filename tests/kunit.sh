@@ -8,6 +8,7 @@ set -eu
 # The kernel's own backend has a test of its own, kunit-stock.
 BACKEND=replacement
 export BACKEND
+unset ARCH CONFIG
 
 # A case that is skipped here hides something: the machine has all they need.
 # Usage: suite [ARGUMENT...]

@@ -51,6 +51,10 @@ rcu: INFO: rcu_preempt detected stalls on CPUs/tasks:
 Kernel panic - not syncing: Attempted to kill init!
 drive: page allocation failure: order:0, mode:0xc00(GFP_NOIO)
 percpu: allocation failed, size=64 align=8 atomic=0, failed to populate
+Unable to handle kernel paging request at virtual address ffff800080000000
+Call trace:
+BUG kmalloc-64 (Not tainted): Poison overwritten
+pagealloc: memory corruption
 list_del corruption. prev->next should be ffff888000000000
 END
 
