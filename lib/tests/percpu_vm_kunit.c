@@ -1734,9 +1734,12 @@ static void percpu_vm_suite_exit(struct kunit_suite *suite)
 	struct percpu_vm_layout layout = percpu_vm_layout();
 	unsigned long first = percpu_vm_unit_addr(percpu_vm_first_chunk(), 0);
 
-	pr_info("percpu_vm: %u CPUs on %d nodes, %d units of %d pages of %lu kB, first chunk %s\n",
-		num_possible_cpus(), num_online_nodes(), layout.nr_units,
-		layout.unit_pages, PAGE_SIZE / 1024,
+	int levels = 5 - mm_p4d_folded(&init_mm) - mm_pud_folded(&init_mm) -
+		     mm_pmd_folded(&init_mm);
+
+	pr_info("percpu_vm: %u CPUs on %d nodes, %d levels of page tables, %d units of %d pages of %lu kB, first chunk %s\n",
+		num_possible_cpus(), num_online_nodes(), levels,
+		layout.nr_units, layout.unit_pages, PAGE_SIZE / 1024,
 		is_vmalloc_addr((void *)first) ? "page by page" : "embedded");
 	pr_info("percpu_vm: %ld chunks, %ld pages populated, %ld allocations beyond the first chunk\n",
 		totals.chunks, totals.pages, totals.beyond);
