@@ -13,6 +13,7 @@ clean_log()
 	cat <<-END
 	[    0.000000] Linux version 7.3.4 #1 SMP PREEMPT_LAZY
 	[    0.000000] percpu: Embedded 37 pages/cpu s123456 r8192 d28672 u524288
+	Checking that seccomp filters can be installed...OK
 	[    0.312345] debug_vm_pgtable: no errors, warnings or bugs to report
 	[    9.301770] scftorture: --- End of test: SUCCESS: verbose=0
 	[   14.091244] smpboot: CPU 4 is now offline
@@ -48,6 +49,7 @@ Oops: Oops: 0002 [#1] SMP
 INFO: task drive:1 blocked for more than 120 seconds.
 watchdog: BUG: soft lockup - CPU#3 stuck for 22s!
 rcu: INFO: rcu_preempt detected stalls on CPUs/tasks:
+rcu: INFO: rcu_sched self-detected stall on CPU
 Kernel panic - not syncing: Attempted to kill init!
 drive: page allocation failure: order:0, mode:0xc00(GFP_NOIO)
 percpu: allocation failed, size=64 align=8 atomic=0, failed to populate
