@@ -6,26 +6,34 @@ set -eu
 . "$(dirname -- "$0")/lib.sh"
 
 # The kernel's own backend has a test of its own, kunit-stock.
-BACKEND=replacement
-export BACKEND
+export BACKEND=replacement
 unset ARCH CONFIG
 
-# A case that is skipped here hides something: the machine has all they need.
-# Usage: suite [ARGUMENT...]
+# What kunit-all makes of it.  A case that is skipped though the machine has all
+# that it needs hides something.  Usage: suite arch|debug NAME
 suite()
 {
-	"$scripts/kunit" "$@" >"$work/log" 2>&1 || {
-		grep -vE 'PASSED|^=+( [a-z_(0-9 )]* =+)?$|^\$|^[A-Z][a-z]+ing ' \
-			"$work/log" | tail -n 40
-		return 1
-	}
-	tail -n 1 "$work/log" | grep ', 0 failed, 0 skipped$'
+	results=$build/replacement/kunit-$1
+	rm -f "$results/$2" "$results/$2",*
+	"$scripts/kunit-all" "$1" "$2" >"$work/log" 2>&1 && return
+	cat "$work/log"
+	for log in "$results/$2".log "$results/$2",*.log; do
+		[ ! -f "$log" ] || grep -vE \
+			'PASSED|^=+( [a-z_(0-9 )]* =+)?$|^\$|^[A-Z][a-z]+ing ' \
+			"$log" | tail -n 40
+	done
+	return 1
 }
-check "KUnit suite" suite
-tail -n 1 "$work/log"
-check "KUnit suite with units across page-table pages" \
-	suite --kernel_args=percpu_alloc=page
-tail -n 1 "$work/log"
+
+# Usage: check_suite NAME arch|debug NAME
+check_suite()
+{
+	check "KUnit suite $1" suite "$2" "$3"
+	grep '^ok ' "$work/log" | sed 's/^ok */        /'
+}
+check_suite "on x86-64, also with units across page-table pages" arch x86_64
+check_suite "on 32 bits with highmem" arch arm
+check_suite "with lockdep" debug lockdep
 
 # mm/percpu.o without CONFIG_KUNIT, in trees with and without the series.  Where a
 # string lies depends on how long the path of the tree is, which is one of them.
