@@ -87,6 +87,16 @@ is_name_in()
 	return 1
 }
 
+# A file of guest/arch or guest/debug, after those that it is based on
+# Usage: settings_of FILE
+settings_of()
+{
+	for also in $(setting also "$1"); do
+		settings_of "$top/guest/$also"
+	done
+	echo "$1"
+}
+
 # What files of guest/arch and guest/debug say besides options of the kernel
 # Usage: setting NAME FILE...
 setting()
