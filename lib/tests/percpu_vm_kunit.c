@@ -15,6 +15,7 @@
 #include <linux/mm.h>
 #include <linux/percpu.h>
 #include <linux/percpu-vm.h>
+#include <linux/pgtable.h>
 #include <linux/prandom.h>
 #include <linux/sched/mm.h>
 #include <linux/smp.h>
@@ -1729,16 +1730,35 @@ static void percpu_vm_exit(struct kunit *test)
 	percpu_vm_destroy_chunk(ctx->chunk);
 }
 
+/* A level that is folded has its entry where the level above has it. */
+static int page_table_levels(void)
+{
+	void *area = vmalloc(PAGE_SIZE);
+	unsigned long addr = (unsigned long)area;
+	pgd_t *pgd;
+	p4d_t *p4d;
+	pud_t *pud;
+	pmd_t *pmd;
+
+	if (!area)
+		return 0;
+	pgd = pgd_offset_k(addr);
+	p4d = p4d_offset(pgd, addr);
+	pud = pud_offset(p4d, addr);
+	pmd = pmd_offset(pud, addr);
+	vfree(area);
+
+	return 5 - ((void *)p4d == pgd) - ((void *)pud == p4d) -
+	       ((void *)pmd == pud);
+}
+
 static void percpu_vm_suite_exit(struct kunit_suite *suite)
 {
 	struct percpu_vm_layout layout = percpu_vm_layout();
 	unsigned long first = percpu_vm_unit_addr(percpu_vm_first_chunk(), 0);
 
-	int levels = 5 - mm_p4d_folded(&init_mm) - mm_pud_folded(&init_mm) -
-		     mm_pmd_folded(&init_mm);
-
 	pr_info("percpu_vm: %u CPUs on %d nodes, %d levels of page tables, %d units of %d pages of %lu kB, first chunk %s\n",
-		num_possible_cpus(), num_online_nodes(), levels,
+		num_possible_cpus(), num_online_nodes(), page_table_levels(),
 		layout.nr_units, layout.unit_pages, PAGE_SIZE / 1024,
 		is_vmalloc_addr((void *)first) ? "page by page" : "embedded");
 	pr_info("percpu_vm: %ld chunks, %ld pages populated, %ld allocations beyond the first chunk\n",
