@@ -87,10 +87,12 @@ is_name_in()
 	return 1
 }
 
-# A file of guest/arch or guest/debug, after those that it is based on
+# A file of guest/arch or guest/debug, after those whose options and arguments,
+# compiler and packages it shares
 # Usage: settings_of FILE
 settings_of()
 {
+	[ -f "$1" ] || die "there is no $1; which file says '# also:' that?"
 	for also in $(setting also "$1"); do
 		settings_of "$top/guest/$also"
 	done

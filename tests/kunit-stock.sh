@@ -7,7 +7,7 @@ set -eu
 . "$(dirname -- "$0")/lib.sh"
 
 unset ARCH
-# the options of tests/kunit.sh, thus most of its compiler's results
+# the options of tests/kunit.sh, so that ccache has most objects already
 BACKEND=stock CONFIG=lockdep "$scripts/kunit" >"$work/log" 2>&1 || true
 
 same_differences()

@@ -14,7 +14,7 @@ unset ARCH CONFIG
 suite()
 {
 	results=$build/replacement/kunit-$1
-	rm -f "$results/$2" "$results/$2",*
+	rm -f "$results/$2" "$results/$2"[.,]*
 	"$scripts/kunit-all" "$1" "$2" >"$work/log" 2>&1 && return
 	cat "$work/log"
 	for log in "$results/$2".log "$results/$2",*.log; do

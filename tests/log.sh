@@ -49,7 +49,7 @@ Oops: Oops: 0002 [#1] SMP
 INFO: task drive:1 blocked for more than 120 seconds.
 watchdog: BUG: soft lockup - CPU#3 stuck for 22s!
 rcu: INFO: rcu_preempt detected stalls on CPUs/tasks:
-rcu: INFO: rcu_sched self-detected stall on CPU
+rcu: INFO: rcu_sched detected stall, but suppressed full report
 Kernel panic - not syncing: Attempted to kill init!
 drive: page allocation failure: order:0, mode:0xc00(GFP_NOIO)
 percpu: allocation failed, size=64 align=8 atomic=0, failed to populate
