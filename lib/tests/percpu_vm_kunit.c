@@ -1782,7 +1782,7 @@ static struct kunit_case percpu_vm_cases[] = {
 	KUNIT_CASE_PARAM(test_rollback_tables, small_range_gen_params),
 	KUNIT_CASE_PARAM(test_rollback_one_table, small_range_gen_params),
 	KUNIT_CASE(test_block_fails),
-	KUNIT_CASE(test_balance),
+	KUNIT_CASE_SLOW(test_balance),
 	KUNIT_CASE_PARAM(test_depopulate_without_memory, range_gen_params),
 	KUNIT_CASE(test_page_to_chunk),
 	KUNIT_CASE_PARAM(test_flush_populate, range_gen_params),
