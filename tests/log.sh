@@ -92,6 +92,11 @@ check_bad "memory that runs out in another test" 'failed to populate'
 	out_of_memory
 } >"$log"
 check_bad "memory that runs out after the test" 'failed to populate'
+{
+	log_with pressure out_of_memory | grep -v ' ends$'
+	out_of_memory
+} >"$log"
+check_bad "memory that runs out in a test without an end" 'does not end'
 one_trace_more()
 {
 	out_of_memory

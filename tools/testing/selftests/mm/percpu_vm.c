@@ -1867,6 +1867,8 @@ int main(int argc, char **argv)
 	end_harness(harness);
 	shared->problem[0] = 0;
 	restore_all();
+	/* a test that was ended could not say so itself */
+	log_write("run ends");
 	if (shared->problem[0]) {
 		fprintf(stderr, "# %s\n", shared->problem);
 		return KSFT_FAIL;
