@@ -26,7 +26,7 @@
 # QUICK=1         bench 4 and 64 CPUs only
 # SIGNOFF=1       add your Signed-off-by to the series
 # V=2             make version 2 of the series
-# TIMEOUT=<secs>  when a guest is taken to hang; default: 900
+# TIMEOUT=<secs>  when a guest is taken to hang; default: 900, for kunit 300
 
 help:
 	@sed -n '3,/^$$/s/^# \{0,1\}//p' Makefile
@@ -55,9 +55,12 @@ mutants:
 bench:
 	@scripts/bench
 
-install uninstall:
+install:
 	@scripts/check-base '$(KDIR)'
-	@scripts/overlay $@ '$(KDIR)'
+	@scripts/overlay install '$(KDIR)'
+
+uninstall:
+	@scripts/overlay uninstall '$(KDIR)'
 
 series:
 	@scripts/series

@@ -96,6 +96,14 @@ check "which is the same as once" installed
 uninstall_tree >/dev/null
 check "and leaves nothing" same_as_before
 
+mkdir "$tree/.percpu-vm"
+: >"$tree/.percpu-vm/incomplete"
+check_error "an interrupted installation is not taken out" \
+	'was interrupted; repeat it' uninstall_tree
+install_tree >/dev/null
+uninstall_tree >/dev/null
+check "but when it was repeated" same_as_before
+
 fresh_tree
 install_tree >/dev/null
 echo '/* mine */' >>"$tree/mm/percpu-vm.c"
@@ -135,6 +143,17 @@ sed -i 's/free_pages_bulk/free_pages_slowly/' "$tree/include/linux/gfp.h"
 check_error "a missing function is named" \
 	'no free_pages_bulk\(\) in include/linux/gfp.h' \
 	"$scripts/check-base" "$tree"
+
+# as with git am
+fresh_tree
+install_tree >/dev/null
+rm -r "$tree/.percpu-vm"
+check_error "a tree with the series as commits" 'has the replacement already' \
+	"$scripts/check-base" "$tree"
+cp -a "$tree" "$work/committed"
+check_error "its files are not taken for ours" 'exists already' install_tree
+check "nothing happens to them" uninstall_tree
+check "not even when taking out" diff -r "$work/committed" "$tree"
 
 check_error "install needs a kernel tree" 'not a kernel source tree' \
 	make -s -C "$top" install KDIR="$work"
