@@ -155,6 +155,25 @@ check_error "its files are not taken for ours" 'exists already' install_tree
 check "nothing happens to them" uninstall_tree
 check "not even when taking out" diff -r "$work/committed" "$tree"
 
+# in a copy, because it costs the objects
+mkdir "$work/copy"
+for path in "$top"/*; do
+	[ "$path" = "$build" ] || cp -R "$path" "$work/copy"
+done
+fresh_tree
+objects=$work/copy/build/stock/run
+mkdir -p "$objects"
+echo "$tree" >"$work/copy/build/stock/source"
+make_tree()
+{
+	KDIR=$1 "$work/copy/scripts/make-tree" stock
+}
+check "a tree of the same kernel" make_tree "$tree"
+check "its objects stay" test -d "$objects"
+cp -a "$tree" "$work/other"
+check "a tree of another kernel" make_tree "$work/other"
+check "objects of the former are gone" test ! -d "$objects"
+
 check_error "install needs a kernel tree" 'not a kernel source tree' \
 	make -s -C "$top" install KDIR="$work"
 check_error "install needs KDIR" 'KDIR=' make -s -C "$top" install KDIR=
