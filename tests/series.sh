@@ -255,6 +255,11 @@ check_error "V=2 needs what was sent" 'needs .*-v1.bundle to compare with' \
 	env V=2 "$scripts/series" "$work/never"
 check_error "V=x" 'is not the number of a version' \
 	env V=x "$scripts/series" "$series"
+mkdir "$work/mine"
+echo mine >"$work/mine/0001-mine.patch"
+check_error "a directory with other patches" 'patches of something else' \
+	"$scripts/series" "$work/mine"
+check "they stay" test -s "$work/mine/0001-mine.patch"
 check_error "SIGNOFF=me" 'neither 1 nor 0' \
 	env SIGNOFF=me "$scripts/series" "$series"
 check_error "nobody to be from" 'git does not know who you are' \
