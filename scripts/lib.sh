@@ -45,6 +45,27 @@ need_space()
 		die "$3 needs $2 MB in $1, $free MB are free; make room there"
 }
 
+# Usage: check_guest_options ACCEL TIMEOUT
+check_guest_options()
+{
+	case $2 in
+	*[!0-9]* | '')
+		die "TIMEOUT=$2 is not a number of seconds"
+		;;
+	esac
+	case $1 in
+	tcg) ;;
+	kvm)
+		if [ ! -r /dev/kvm ] || [ ! -w /dev/kvm ]; then
+			die "ACCEL=kvm: /dev/kvm cannot be used here; use ACCEL=tcg"
+		fi
+		;;
+	*)
+		die "ACCEL=$1 is neither tcg nor kvm"
+		;;
+	esac
+}
+
 # A program that was started by two users of the cache runs once at a time.
 lock()
 {
@@ -64,11 +85,11 @@ count_matches()
 # .incbin, thus takes the kernel in a bzImage for any other one of its size.
 # Compiling what is preprocessed already saves time, but clang is told by the kernel
 # to refuse options that are of no use for that.
-# Usage: use_ccache [COMPILER]
+# Usage: use_ccache COMPILER
 use_ccache()
 {
 	export CCACHE_BASEDIR="$build" CCACHE_NOHASHDIR=1
-	case ${1:-} in
+	case $1 in
 	clang*) ;;
 	*)
 		export CCACHE_NOCPP2=1

@@ -29,6 +29,12 @@ check_error "ACCEL that does not exist" 'neither tcg nor kvm' \
 	env ACCEL=fast "$scripts/boot" "$work"
 check_error "TIMEOUT that is not a number" 'not a number of seconds' \
 	env TIMEOUT=soon "$scripts/boot" "$work"
+check_error "kunit with an ACCEL that does not exist" 'neither tcg nor kvm' \
+	env ACCEL=fast "$scripts/kunit"
+check_error "kunit with a TIMEOUT that is not a number" 'number of seconds' \
+	env TIMEOUT=soon "$scripts/kunit"
+check_error "a mistake that does not exist" "matches 'nothing like it'" \
+	"$scripts/mutate" 'nothing like it'
 check "help" in_make help
 
 path_without "$work/bin" apt-get flex

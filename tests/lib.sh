@@ -92,7 +92,7 @@ compile_objects()
 	obj=$3
 	fragment=$4
 	shift 4
-	use_ccache
+	use_ccache gcc
 	# what has been preprocessed hides from gcc where not to warn
 	unset CCACHE_NOCPP2
 	mkdir -p "$obj"
