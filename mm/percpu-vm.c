@@ -170,6 +170,7 @@ static void pcpu_free_pages(struct page **pages, int nr_pages)
 
 		while (++pages < end && !page_ref_count(*pages))
 			nr++;
+		VM_WARN_ON_ONCE(!is_power_of_2(nr));
 		__free_pages(block, ilog2(nr));
 		cond_resched();
 	}
