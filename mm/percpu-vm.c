@@ -572,7 +572,7 @@ static void pcpu_kmsan_unmap(struct pcpu_chunk *chunk, int page_start,
  * KMSAN maps its own metadata beside ours, which takes memory for each page.
  *
  * Context: pcpu_alloc_mutex.  May sleep as @gfp allows.
- * Return: 0, or -ENOMEM with nothing of it mapped.
+ * Return: 0, or -ENOMEM with some of it mapped.
  */
 static int pcpu_kmsan_map(struct pcpu_chunk *chunk, struct page **pages,
 			  int page_start, int page_end, gfp_t gfp)
@@ -589,15 +589,11 @@ static int pcpu_kmsan_map(struct pcpu_chunk *chunk, struct page **pages,
 							   addr + PAGE_SIZE,
 							   PAGE_KERNEL, pages++,
 							   PAGE_SHIFT, gfp))
-				goto unmap;
+				return -ENOMEM;
 		}
 	}
 
 	return 0;
-
-unmap:
-	pcpu_kmsan_unmap(chunk, page_start, page_end);
-	return -ENOMEM;
 }
 
 /**
