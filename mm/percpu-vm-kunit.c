@@ -9,11 +9,16 @@
 
 #if IS_ENABLED(CONFIG_PERCPU_VM_KUNIT_TEST)
 
+#undef pcpu_alloc_chunk
+#undef pcpu_free_chunk
+#undef pcpu_get_vm_areas
+#undef pcpu_free_vm_areas
 #undef __free_pages
 #undef p4d_alloc_track
 #undef pud_alloc_track
 #undef pmd_alloc_track
 #undef vmap_pages_range_noflush
+#undef kmsan_vmap_pages_range_noflush
 #pragma pop_macro("alloc_pages_node")
 #pragma pop_macro("pte_alloc_kernel_track")
 #pragma pop_macro("cond_resched")

@@ -8,6 +8,7 @@
 
 #if IS_ENABLED(CONFIG_PERCPU_VM_KUNIT_TEST)
 
+#include <linux/kmsan.h>
 #include <linux/percpu-vm.h>
 
 #include "internal.h"
@@ -24,6 +25,44 @@ static bool pcpu_observe(const struct percpu_vm_call *call)
 		return true;
 
 	return pcpu_observer->call(pcpu_observer, call);
+}
+
+/* Tell of a call of which there is nothing to say but that it is made. */
+static bool pcpu_observe_event(enum percpu_vm_event event, gfp_t gfp)
+{
+	struct percpu_vm_call call = {
+		.event	= event,
+		.gfp	= gfp,
+	};
+
+	return pcpu_observe(&call);
+}
+
+static struct pcpu_chunk *pcpu_observe_alloc_chunk(gfp_t gfp)
+{
+	return pcpu_observe_event(PERCPU_VM_CREATE, gfp) ?
+	       pcpu_alloc_chunk(gfp) : NULL;
+}
+
+static void pcpu_observe_free_chunk(struct pcpu_chunk *chunk)
+{
+	pcpu_observe_event(PERCPU_VM_DESTROY, 0);
+	pcpu_free_chunk(chunk);
+}
+
+static struct vm_struct **pcpu_observe_get_areas(const unsigned long *offsets,
+						 const size_t *sizes,
+						 int nr_areas, size_t align,
+						 gfp_t gfp)
+{
+	return pcpu_observe_event(PERCPU_VM_CREATE, gfp) ?
+	       pcpu_get_vm_areas(offsets, sizes, nr_areas, align, gfp) : NULL;
+}
+
+static void pcpu_observe_free_areas(struct vm_struct **areas, int nr_areas)
+{
+	pcpu_observe_event(PERCPU_VM_DESTROY, 0);
+	pcpu_free_vm_areas(areas, nr_areas);
 }
 
 static struct page *pcpu_observe_alloc(int node, gfp_t gfp, unsigned int order)
@@ -120,6 +159,16 @@ static int __maybe_unused pcpu_observe_vmap(unsigned long addr,
 	return -ENOMEM;
 }
 
+static int __maybe_unused pcpu_observe_kmsan(unsigned long addr,
+					     unsigned long end, pgprot_t prot,
+					     struct page **pages,
+					     unsigned int page_shift, gfp_t gfp)
+{
+	return pcpu_observe_event(PERCPU_VM_METADATA, gfp) ?
+	       kmsan_vmap_pages_range_noflush(addr, end, prot, pages,
+					      page_shift, gfp) : -ENOMEM;
+}
+
 static void pcpu_observe_flush(enum percpu_vm_event event, unsigned long start,
 			       unsigned long end)
 {
@@ -152,9 +201,7 @@ static void pcpu_observe_flush_tlb(unsigned long start, unsigned long end)
 
 static void __maybe_unused pcpu_observe_resched(void)
 {
-	struct percpu_vm_call call = { .event = PERCPU_VM_RESCHED };
-
-	pcpu_observe(&call);
+	pcpu_observe_event(PERCPU_VM_RESCHED, 0);
 	cond_resched();
 }
 
@@ -172,6 +219,10 @@ static void __maybe_unused pcpu_observe_resched(void)
 #undef flush_cache_vunmap
 #undef flush_tlb_kernel_range
 
+#define pcpu_alloc_chunk	pcpu_observe_alloc_chunk
+#define pcpu_free_chunk		pcpu_observe_free_chunk
+#define pcpu_get_vm_areas	pcpu_observe_get_areas
+#define pcpu_free_vm_areas	pcpu_observe_free_areas
 #define alloc_pages_node	pcpu_observe_alloc
 #define __free_pages		pcpu_observe_free
 #define p4d_alloc_track		pcpu_observe_p4d
@@ -179,6 +230,7 @@ static void __maybe_unused pcpu_observe_resched(void)
 #define pmd_alloc_track		pcpu_observe_pmd
 #define pte_alloc_kernel_track	pcpu_observe_pte
 #define vmap_pages_range_noflush pcpu_observe_vmap
+#define kmsan_vmap_pages_range_noflush pcpu_observe_kmsan
 #define cond_resched		pcpu_observe_resched
 #define flush_cache_vmap	pcpu_observe_flush_map
 #define flush_cache_vunmap	pcpu_observe_flush_unmap

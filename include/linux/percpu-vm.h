@@ -18,20 +18,26 @@ struct pcpu_chunk;
 
 /**
  * enum percpu_vm_event - what the backend does to the rest of the kernel
+ * @PERCPU_VM_CREATE: it is about to allocate a chunk, or areas for one
+ * @PERCPU_VM_DESTROY: it is about to free one of these
  * @PERCPU_VM_ALLOC: it is about to ask for a block of pages
  * @PERCPU_VM_ALLOCATED: it has got one
  * @PERCPU_VM_FREE: it is about to free one
  * @PERCPU_VM_TABLE: it is about to go down to a page table, or to build it
+ * @PERCPU_VM_METADATA: it is about to have KMSAN map what belongs to a page
  * @PERCPU_VM_FLUSH_MAP: it is about to flush the cache after mapping
  * @PERCPU_VM_FLUSH_UNMAP: it is about to flush the cache before unmapping
  * @PERCPU_VM_FLUSH_TLB: it is about to flush the TLB
  * @PERCPU_VM_RESCHED: it is about to let others run
  */
 enum percpu_vm_event {
+	PERCPU_VM_CREATE,
+	PERCPU_VM_DESTROY,
 	PERCPU_VM_ALLOC,
 	PERCPU_VM_ALLOCATED,
 	PERCPU_VM_FREE,
 	PERCPU_VM_TABLE,
+	PERCPU_VM_METADATA,
 	PERCPU_VM_FLUSH_MAP,
 	PERCPU_VM_FLUSH_UNMAP,
 	PERCPU_VM_FLUSH_TLB,
@@ -61,8 +67,8 @@ struct percpu_vm_call {
 /**
  * struct percpu_vm_observer - someone who wants to know
  * @call: called for what the backend does on behalf of the observing task;
- *	  when this returns false an allocation or a way to a table fails, and
- *	  a block is not freed but the observer's
+ *	  when this returns false what can fail does, and a block is not freed
+ *	  but the observer's
  */
 struct percpu_vm_observer {
 	bool (*call)(struct percpu_vm_observer *observer,

@@ -24,7 +24,7 @@
 #define NO_LIMIT	LONG_MAX
 #define MAX_FLUSHES	16
 #define MAX_TABLES	64
-#define MAX_WATCHED	2048	/* pages to look for one of them in */
+#define MAX_WATCHED	256	/* pages to look for one of them in */
 #define EMPTY_PAGES	4	/* that mm/percpu.c has ready */
 #define MODEL_SEED	20261122
 #define MODEL_STEPS	3000
@@ -61,7 +61,12 @@ struct flush {
  * @page_limit: how many pages can still be allocated
  * @table_limit: how many tables can still be gone down to
  * @table_fail: which way to a table fails, counted from 1
+ * @part_fail: which part of a chunk cannot be created, counted from 1
+ * @metadata_fail: for which page KMSAN cannot map anything, counted from 1
  * @block_fail: which allocation of more than one page fails, counted from 1
+ * @nr_created: how many parts of a chunk were to be created
+ * @nr_parts: how many of them there are
+ * @nr_metadata: for how many pages KMSAN was to map something
  * @nr_blocks: how many allocations of more than one page there were
  * @nr_calls: how many allocations were tried
  * @nr_tables: how many tables were gone down to
@@ -96,7 +101,12 @@ struct percpu_vm_test {
 	long				page_limit;
 	long				table_limit;
 	long				table_fail;
+	long				part_fail;
+	long				metadata_fail;
 	long				block_fail;
+	long				nr_created;
+	long				nr_parts;
+	long				nr_metadata;
 	long				nr_blocks;
 	long				nr_calls;
 	long				nr_tables;
@@ -187,6 +197,17 @@ static unsigned int scope_of(gfp_t gfp)
 	return gfp & __GFP_FS ? 0 : PF_MEMALLOC_NOFS;
 }
 
+static bool see_create(struct percpu_vm_test *ctx,
+		       const struct percpu_vm_call *call)
+{
+	if (ctx->gfp && call->gfp != ctx->gfp)
+		ctx->nr_bad_gfp++;
+	if (++ctx->nr_created == ctx->part_fail)
+		return false;
+	ctx->nr_parts++;
+	return true;
+}
+
 static bool see_alloc(struct percpu_vm_test *ctx,
 		      const struct percpu_vm_call *call)
 {
@@ -252,6 +273,13 @@ static bool see_call(struct percpu_vm_observer *observer,
 		container_of(observer, struct percpu_vm_test, observer);
 
 	switch (call->event) {
+	case PERCPU_VM_CREATE:
+		return see_create(ctx, call);
+	case PERCPU_VM_DESTROY:
+		ctx->nr_parts--;
+		break;
+	case PERCPU_VM_METADATA:
+		return ++ctx->nr_metadata != ctx->metadata_fail;
 	case PERCPU_VM_ALLOC:
 		return see_alloc(ctx, call);
 	case PERCPU_VM_ALLOCATED:
@@ -299,7 +327,12 @@ static void watch(struct percpu_vm_test *ctx, int page_start, int page_end)
 	ctx->page_limit = NO_LIMIT;
 	ctx->table_limit = NO_LIMIT;
 	ctx->table_fail = 0;
+	ctx->part_fail = 0;
+	ctx->metadata_fail = 0;
 	ctx->block_fail = 0;
+	ctx->nr_created = 0;
+	ctx->nr_parts = 0;
+	ctx->nr_metadata = 0;
 	ctx->nr_blocks = 0;
 	ctx->nr_calls = 0;
 	ctx->nr_tables = 0;
@@ -621,7 +654,47 @@ static int nr_tables_of(struct percpu_vm_test *ctx, int page_start,
 	return nr;
 }
 
-/* One pass: upwards, and no more than the four levels down to each table */
+/* The CPU whose unit is the first one above an address */
+static unsigned int next_unit_cpu(struct percpu_vm_test *ctx,
+				  unsigned long addr)
+{
+	unsigned long unit, next = ULONG_MAX;
+	unsigned int cpu, found = 0;
+
+	for_each_possible_cpu(cpu) {
+		unit = percpu_vm_addr(ctx->chunk, cpu, 0);
+		if (unit > addr && unit < next) {
+			next = unit;
+			found = cpu;
+		}
+	}
+	return found;
+}
+
+/* In how few blocks can one page of each unit be had? */
+static int nr_blocks_of(struct percpu_vm_test *ctx)
+{
+	int node = NUMA_NO_NODE, run = 0, nr = 0, i;
+	unsigned long addr = 0;
+
+	for (i = 0; i < num_possible_cpus(); i++) {
+		unsigned int cpu = next_unit_cpu(ctx, addr);
+
+		if (cpu_to_node(cpu) != node) {
+			nr += hweight32(run);
+			run = 0;
+		}
+		run++;
+		node = cpu_to_node(cpu);
+		addr = percpu_vm_addr(ctx->chunk, cpu, 0);
+	}
+	return nr + hweight32(run);
+}
+
+/*
+ * One pass: upwards, and no more than the four levels down to each table, with
+ * neighbours on one node having their pages in one block.
+ */
 static void test_one_pass(struct kunit *test)
 {
 	struct percpu_vm_test *ctx = test->priv;
@@ -630,6 +703,7 @@ static void test_one_pass(struct kunit *test)
 	get_range(test, &start, &end);
 	watch(ctx, start, end);
 	KUNIT_ASSERT_EQ(test, populate(ctx, start, end), 0);
+	KUNIT_EXPECT_EQ(test, ctx->nr_calls, (end - start) * nr_blocks_of(ctx));
 	KUNIT_EXPECT_EQ(test, ctx->nr_backwards, 0);
 	if (nr_tables_of(ctx, start, end) < MAX_TABLES)
 		KUNIT_EXPECT_LE(test, ctx->nr_tables,
@@ -897,6 +971,42 @@ static void test_rollback_one_table(struct kunit *test)
 	KUNIT_EXPECT_GT(test, n, 1);
 	KUNIT_EXPECT_EQ(test, n, ctx->nr_tables + 1);
 	rollback_end(test, &rollback);
+}
+
+/* A backend that leaves KMSAN to vmalloc has nothing here that fails. */
+static void test_rollback_metadata(struct kunit *test)
+{
+	struct percpu_vm_test *ctx = test->priv;
+	struct rollback rollback;
+	long n;
+
+	rollback_begin(test, &rollback);
+	n = rollback_until_success(test, &rollback, &ctx->metadata_fail, 1);
+	KUNIT_EXPECT_EQ(test, n, ctx->nr_metadata + 1);
+	rollback_end(test, &rollback);
+}
+
+/* Nothing is left of a chunk that could be created in part only. */
+static void test_rollback_chunk(struct kunit *test)
+{
+	struct percpu_vm_test *ctx = test->priv;
+	struct pcpu_chunk *chunk;
+	long n;
+
+	for (n = 1; ; n++) {
+		watch(ctx, 0, 0);
+		ctx->part_fail = n;
+		ctx->gfp = TEST_GFP;
+		chunk = create_chunk();
+		KUNIT_EXPECT_EQ(test, ctx->nr_bad_gfp, 0);
+		if (chunk)
+			break;
+		KUNIT_EXPECT_EQ(test, ctx->nr_parts, 0);
+	}
+	KUNIT_EXPECT_GT(test, n, 1);
+	KUNIT_EXPECT_EQ(test, ctx->nr_parts, n - 1);
+	percpu_vm_destroy_chunk(chunk);
+	KUNIT_EXPECT_EQ(test, ctx->nr_parts, 0);
 }
 
 /* A block that cannot be had costs nothing: there are smaller ones. */
@@ -1781,6 +1891,8 @@ static struct kunit_case percpu_vm_cases[] = {
 	KUNIT_CASE_PARAM(test_rollback_pages, small_range_gen_params),
 	KUNIT_CASE_PARAM(test_rollback_tables, small_range_gen_params),
 	KUNIT_CASE_PARAM(test_rollback_one_table, small_range_gen_params),
+	KUNIT_CASE_PARAM(test_rollback_metadata, small_range_gen_params),
+	KUNIT_CASE(test_rollback_chunk),
 	KUNIT_CASE(test_block_fails),
 	KUNIT_CASE_SLOW(test_balance),
 	KUNIT_CASE_PARAM(test_depopulate_without_memory, range_gen_params),
