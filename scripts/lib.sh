@@ -66,12 +66,15 @@ check_guest_options()
 	esac
 }
 
-# A program that was started by two users of the cache runs once at a time.
+# What uses the same directory takes turns.  Usage: lock DIRECTORY
 lock()
 {
 	mkdir -p "$1" || die "cannot create $1"
 	exec 9>"$1/.lock"
-	flock 9
+	flock -n 9 || {
+		step WAIT "for another that uses $1"
+		flock 9
+	}
 }
 
 # The number of lines of a file that match a regular expression.

@@ -37,6 +37,25 @@ check_error "a mistake that does not exist" "matches 'nothing like it'" \
 	"$scripts/mutate" 'nothing like it'
 check "help" in_make help
 
+# Usage: locked SECONDS: as a script that uses $work/locked for so long
+locked()
+{
+	# shellcheck disable=SC2016 # that shell is to expand it
+	sh -c '. "$1/lib.sh"
+		lock "$2"
+		: >"$2/held"
+		sleep "$3"
+		echo "$3" >>"$2/order"' \
+		"$scripts/locked" "$scripts" "$work/locked" "$1"
+}
+locked 1 &
+until [ -e "$work/locked/held" ]; do
+	sleep 0.1
+done
+check "a second one in the same directory" locked 0
+wait
+check "has waited for the first" test "$(tr -d '\n' <"$work/locked/order")" = 10
+
 path_without "$work/bin" apt-get flex
 check_error "no apt and a missing package" 'no apt to install them: flex' \
 	env PATH="$work/bin" "$scripts/packages" build
