@@ -27,7 +27,7 @@
 #define MAX_WATCHED	256	/* pages to look for one of them in */
 #define EMPTY_PAGES	4	/* that mm/percpu.c has ready */
 #define MODEL_SEED	20261122
-#define MODEL_STEPS	3000
+#define MODEL_STEPS	(IS_ENABLED(CONFIG_KMSAN) ? 300 : 3000)
 #define MODEL_CHUNKS	3
 
 /* What mm/percpu.c passes for an allocation that may not retry */
@@ -1036,7 +1036,7 @@ static void test_block_fails(struct kunit *test)
 static void test_balance(struct kunit *test)
 {
 	struct percpu_vm_test *ctx = test->priv;
-	int nr = ctx->layout.unit_pages, i;
+	int nr = min(9, ctx->layout.unit_pages), i;
 	const int nr_rounds = 100;
 	long nr_used, nr_tables, before;
 
