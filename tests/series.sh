@@ -231,7 +231,9 @@ mkdir "$work/copy"
 (cd "$top" && git ls-files -z --cached --others --exclude-standard |
 	xargs -0 cp --parents -t "$work/copy")
 cat >"$work/copy/series/changelog" <<END
+# What has changed since v1
 Changes since v1:
+
  - say it better
 END
 sed -i '3s/^/Better: /' "$work/copy/series/patches/2-backend"
@@ -248,7 +250,8 @@ check "its patches say so" test \
 	"$(grep -l '^Subject: \[PATCH v2 [1-9]/' "$series"/*.patch | wc -l)" = \
 	"$(echo "$messages" | wc -w)"
 check "its cover letter has the changelog" \
-	grep -A 1 '^Changes since v1:' "$cover"
+	test "$(grep -v '^#' "$work/copy/series/changelog")" = \
+	"$(grep -A 2 '^Changes since v1:' "$cover")"
 check "and a range-diff" grep '^    +.*Better: ' "$cover"
 
 check_error "V=2 needs what was sent" 'needs .*-v1.bundle to compare with' \
