@@ -255,15 +255,21 @@ EXPORT_SYMBOL_FOR_MODULES(percpu_vm_settle, "percpu_vm_kunit");
 /**
  * percpu_vm_nr_free - how many pages the page allocator has
  *
- * Those on its lists for each CPU, which no counter has, are put back first.
+ * Those on its lists for each CPU, which no counter has, are put back first, and
+ * what the counters of each CPU hold back is counted.
  *
  * Context: process context, sleeps.
  * Return: the number of free pages.
  */
 long percpu_vm_nr_free(void)
 {
+	struct zone *zone;
+	long nr = 0;
+
 	drain_all_pages(NULL);
-	return global_zone_page_state(NR_FREE_PAGES);
+	for_each_populated_zone(zone)
+		nr += zone_page_state_snapshot(zone, NR_FREE_PAGES);
+	return nr;
 }
 EXPORT_SYMBOL_FOR_MODULES(percpu_vm_nr_free, "percpu_vm_kunit");
 

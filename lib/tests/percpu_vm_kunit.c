@@ -69,6 +69,7 @@ struct flush {
  * @nr_metadata: for how many pages KMSAN was to map something
  * @nr_blocks: how many allocations of more than one page there were
  * @nr_calls: how many allocations were tried
+ * @nr_granted: how many of them there was memory for
  * @nr_tables: how many tables were gone down to
  * @nr_backwards: how many of them were below the one before
  * @last_table: the address for which that was
@@ -109,6 +110,7 @@ struct percpu_vm_test {
 	long				nr_metadata;
 	long				nr_blocks;
 	long				nr_calls;
+	long				nr_granted;
 	long				nr_tables;
 	long				nr_backwards;
 	unsigned long			last_table;
@@ -283,6 +285,7 @@ static bool see_call(struct percpu_vm_observer *observer,
 	case PERCPU_VM_ALLOC:
 		return see_alloc(ctx, call);
 	case PERCPU_VM_ALLOCATED:
+		ctx->nr_granted++;
 		totals.pages += 1L << call->order;
 		ctx->nr_allocated += 1L << call->order;
 		ctx->page_limit -= 1L << call->order;
@@ -335,6 +338,7 @@ static void watch(struct percpu_vm_test *ctx, int page_start, int page_end)
 	ctx->nr_metadata = 0;
 	ctx->nr_blocks = 0;
 	ctx->nr_calls = 0;
+	ctx->nr_granted = 0;
 	ctx->nr_tables = 0;
 	ctx->nr_backwards = 0;
 	ctx->last_table = 0;
@@ -671,6 +675,16 @@ static unsigned int next_unit_cpu(struct percpu_vm_test *ctx,
 	return found;
 }
 
+/* In how few blocks can a run of units on one node have a page each? */
+static int nr_blocks_of_run(int run, int node)
+{
+	/* none are asked for where there is no memory */
+	if (node != NUMA_NO_NODE && !node_state(node, N_MEMORY))
+		return run;
+	return (run >> MAX_PAGE_ORDER) +
+	       hweight32(run & ((1 << MAX_PAGE_ORDER) - 1));
+}
+
 /* In how few blocks can one page of each unit be had? */
 static int nr_blocks_of(struct percpu_vm_test *ctx)
 {
@@ -681,14 +695,14 @@ static int nr_blocks_of(struct percpu_vm_test *ctx)
 		unsigned int cpu = next_unit_cpu(ctx, addr);
 
 		if (cpu_to_node(cpu) != node) {
-			nr += hweight32(run);
+			nr += nr_blocks_of_run(run, node);
 			run = 0;
 		}
 		run++;
 		node = cpu_to_node(cpu);
 		addr = percpu_vm_addr(ctx->chunk, cpu, 0);
 	}
-	return nr + hweight32(run);
+	return nr + nr_blocks_of_run(run, node);
 }
 
 /*
@@ -703,7 +717,10 @@ static void test_one_pass(struct kunit *test)
 	get_range(test, &start, &end);
 	watch(ctx, start, end);
 	KUNIT_ASSERT_EQ(test, populate(ctx, start, end), 0);
-	KUNIT_EXPECT_EQ(test, ctx->nr_calls, (end - start) * nr_blocks_of(ctx));
+	/* blocks can be short where memory is in pieces */
+	if (ctx->nr_granted == ctx->nr_calls)
+		KUNIT_EXPECT_EQ(test, ctx->nr_calls,
+				(end - start) * nr_blocks_of(ctx));
 	KUNIT_EXPECT_EQ(test, ctx->nr_backwards, 0);
 	if (nr_tables_of(ctx, start, end) < MAX_TABLES)
 		KUNIT_EXPECT_LE(test, ctx->nr_tables,
@@ -1002,6 +1019,7 @@ static void test_rollback_chunk(struct kunit *test)
 		if (chunk)
 			break;
 		KUNIT_EXPECT_EQ(test, ctx->nr_parts, 0);
+		KUNIT_ASSERT_EQ(test, ctx->nr_created, n);
 	}
 	KUNIT_EXPECT_GT(test, n, 1);
 	KUNIT_EXPECT_EQ(test, ctx->nr_parts, n - 1);
