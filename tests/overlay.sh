@@ -100,6 +100,8 @@ mkdir "$tree/.percpu-vm"
 : >"$tree/.percpu-vm/incomplete"
 check_error "an interrupted installation is not taken out" \
 	'was interrupted; repeat it' uninstall_tree
+check_error "nor built from" 'an installation in .* was interrupted' \
+	env KDIR="$tree" "$scripts/kernel-source"
 install_tree >/dev/null
 uninstall_tree >/dev/null
 check "but when it was repeated" same_as_before
@@ -177,6 +179,8 @@ check "objects of the former are gone" test ! -d "$objects"
 check_error "install needs a kernel tree" 'not a kernel source tree' \
 	make -s -C "$top" install KDIR="$work"
 check_error "install needs KDIR" 'KDIR=' make -s -C "$top" install KDIR=
+check_error "uninstall needs a kernel tree" 'not a kernel source tree' \
+	make -s -C "$top" uninstall KDIR="$work"
 check_error "uninstall needs a tree that exists" 'not a directory' \
 	make -s -C "$top" uninstall KDIR="$work/nowhere"
 
