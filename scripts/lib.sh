@@ -45,6 +45,17 @@ need_space()
 		die "$3 needs $2 MB in $1, $free MB are free; make room there"
 }
 
+# Usage: check_backend BACKEND
+check_backend()
+{
+	case $1 in
+	replacement | stock | mutant) ;;
+	*)
+		die "BACKEND=$1 is neither replacement nor stock"
+		;;
+	esac
+}
+
 # Usage: check_guest_options ACCEL TIMEOUT
 check_guest_options()
 {
@@ -66,11 +77,12 @@ check_guest_options()
 	esac
 }
 
-# What uses the same directory takes turns.  Usage: lock DIRECTORY
+# What uses the same directory takes turns, until it ends.  The lock lies beside
+# the directory, which may be deleted.  Usage: lock DIRECTORY
 lock()
 {
-	mkdir -p "$1" || die "cannot create $1"
-	exec 9>"$1/.lock"
+	mkdir -p "${1%/*}" || die "cannot create ${1%/*}"
+	exec 9>"$1.lock"
 	flock -n 9 || {
 		step WAIT "for another that uses $1"
 		flock 9

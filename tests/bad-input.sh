@@ -43,18 +43,18 @@ locked()
 	# shellcheck disable=SC2016 # that shell is to expand it
 	sh -c '. "$1/lib.sh"
 		lock "$2"
-		: >"$2/held"
+		: >"$2.held"
 		sleep "$3"
-		echo "$3" >>"$2/order"' \
+		echo "$3" >>"$2.order"' \
 		"$scripts/locked" "$scripts" "$work/locked" "$1"
 }
 locked 1 &
-until [ -e "$work/locked/held" ]; do
+until [ -e "$work/locked.held" ]; do
 	sleep 0.1
 done
 check "a second one in the same directory" locked 0
 wait
-check "has waited for the first" test "$(tr -d '\n' <"$work/locked/order")" = 10
+check "has waited for the first" test "$(tr -d '\n' <"$work/locked.order")" = 10
 
 path_without "$work/bin" apt-get flex
 check_error "no apt and a missing package" 'no apt to install them: flex' \
