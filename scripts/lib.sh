@@ -45,7 +45,7 @@ need_space()
 		die "$3 needs $2 MB in $1, $free MB are free; make room there"
 }
 
-# Usage: check_backend BACKEND
+# Usage: check_backend BACKEND, which is "mutant" for scripts/mutate
 check_backend()
 {
 	case $1 in

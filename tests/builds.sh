@@ -7,6 +7,7 @@ set -eu
 . "$(dirname -- "$0")/lib.sh"
 
 "$scripts/packages" build arm
+lock "$build/replacement"
 tree=$("$scripts/make-tree" replacement)
 
 # Usage: builds NAME OPTIONS [VARIABLE=VALUE...]

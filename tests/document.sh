@@ -9,6 +9,7 @@ set -eu
 "$scripts/packages" build document
 unset KDIR V
 source=$("$scripts/kernel-source")
+lock "$build/replacement"
 tree=$("$scripts/make-tree" replacement 2>/dev/null)
 
 # Usage: htmldocs TREE NAME
