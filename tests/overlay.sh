@@ -175,6 +175,9 @@ check "its objects stay" test -d "$objects"
 cp -a "$tree" "$work/other"
 check "a tree of another kernel" make_tree "$work/other"
 check "objects of the former are gone" test ! -d "$objects"
+check "without one, the kernel source again" make_tree ''
+check "all of it" cmp "$source/init/main.c" \
+	"$work/copy/build/stock/src/init/main.c"
 
 check_error "install needs a kernel tree" 'not a kernel source tree' \
 	make -s -C "$top" install KDIR="$work"
