@@ -256,7 +256,8 @@ EXPORT_SYMBOL_FOR_MODULES(percpu_vm_settle, "percpu_vm_kunit");
  * percpu_vm_nr_free - how many pages the page allocator has
  *
  * Those on its lists for each CPU, which no counter has, are put back first, and
- * what the counters of each CPU hold back is counted.
+ * what the counters of each CPU hold back is counted.  KASAN's shadow memory of
+ * freed vmalloc areas comes back when they are no longer kept for later.
  *
  * Context: process context, sleeps.
  * Return: the number of free pages.
@@ -266,6 +267,7 @@ long percpu_vm_nr_free(void)
 	struct zone *zone;
 	long nr = 0;
 
+	vm_unmap_aliases();
 	drain_all_pages(NULL);
 	for_each_populated_zone(zone)
 		nr += zone_page_state_snapshot(zone, NR_FREE_PAGES);
