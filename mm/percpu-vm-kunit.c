@@ -19,6 +19,9 @@
 #undef pmd_alloc_track
 #undef vmap_pages_range_noflush
 #undef kmsan_vmap_pages_range_noflush
+#undef lazy_mmu_mode_enable
+#undef lazy_mmu_mode_disable
+#undef arch_sync_kernel_mappings
 #pragma pop_macro("alloc_pages_node")
 #pragma pop_macro("pte_alloc_kernel_track")
 #pragma pop_macro("cond_resched")

@@ -169,7 +169,19 @@ static int __maybe_unused pcpu_observe_kmsan(unsigned long addr,
 					      page_shift, gfp) : -ENOMEM;
 }
 
-static void pcpu_observe_flush(enum percpu_vm_event event, unsigned long start,
+static void __maybe_unused pcpu_observe_lazy_enable(void)
+{
+	pcpu_observe_event(PERCPU_VM_LAZY_ENABLE, 0);
+	lazy_mmu_mode_enable();
+}
+
+static void __maybe_unused pcpu_observe_lazy_disable(void)
+{
+	lazy_mmu_mode_disable();
+	pcpu_observe_event(PERCPU_VM_LAZY_DISABLE, 0);
+}
+
+static void pcpu_observe_range(enum percpu_vm_event event, unsigned long start,
 			       unsigned long end)
 {
 	struct percpu_vm_call call = {
@@ -181,21 +193,30 @@ static void pcpu_observe_flush(enum percpu_vm_event event, unsigned long start,
 	pcpu_observe(&call);
 }
 
+static void __maybe_unused pcpu_observe_sync(unsigned long start,
+					     unsigned long end)
+{
+	pcpu_observe_range(PERCPU_VM_SYNC, start, end);
+	/* there is no such function where nobody has to know */
+	if (ARCH_PAGE_TABLE_SYNC_MASK)
+		arch_sync_kernel_mappings(start, end);
+}
+
 static void pcpu_observe_flush_map(unsigned long start, unsigned long end)
 {
-	pcpu_observe_flush(PERCPU_VM_FLUSH_MAP, start, end);
+	pcpu_observe_range(PERCPU_VM_FLUSH_MAP, start, end);
 	flush_cache_vmap(start, end);
 }
 
 static void pcpu_observe_flush_unmap(unsigned long start, unsigned long end)
 {
-	pcpu_observe_flush(PERCPU_VM_FLUSH_UNMAP, start, end);
+	pcpu_observe_range(PERCPU_VM_FLUSH_UNMAP, start, end);
 	flush_cache_vunmap(start, end);
 }
 
 static void pcpu_observe_flush_tlb(unsigned long start, unsigned long end)
 {
-	pcpu_observe_flush(PERCPU_VM_FLUSH_TLB, start, end);
+	pcpu_observe_range(PERCPU_VM_FLUSH_TLB, start, end);
 	flush_tlb_kernel_range(start, end);
 }
 
@@ -231,6 +252,9 @@ static void __maybe_unused pcpu_observe_resched(void)
 #define pte_alloc_kernel_track	pcpu_observe_pte
 #define vmap_pages_range_noflush pcpu_observe_vmap
 #define kmsan_vmap_pages_range_noflush pcpu_observe_kmsan
+#define lazy_mmu_mode_enable	pcpu_observe_lazy_enable
+#define lazy_mmu_mode_disable	pcpu_observe_lazy_disable
+#define arch_sync_kernel_mappings pcpu_observe_sync
 #define cond_resched		pcpu_observe_resched
 #define flush_cache_vmap	pcpu_observe_flush_map
 #define flush_cache_vunmap	pcpu_observe_flush_unmap

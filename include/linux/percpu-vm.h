@@ -25,6 +25,9 @@ struct pcpu_chunk;
  * @PERCPU_VM_FREE: it is about to free one
  * @PERCPU_VM_TABLE: it is about to go down to a page table, or to build it
  * @PERCPU_VM_METADATA: it is about to have KMSAN map what belongs to a page
+ * @PERCPU_VM_LAZY_ENABLE: it is about to enable lazy MMU mode
+ * @PERCPU_VM_LAZY_DISABLE: it has disabled it
+ * @PERCPU_VM_SYNC: it is about to have page tables that were added made known
  * @PERCPU_VM_FLUSH_MAP: it is about to flush the cache after mapping
  * @PERCPU_VM_FLUSH_UNMAP: it is about to flush the cache before unmapping
  * @PERCPU_VM_FLUSH_TLB: it is about to flush the TLB
@@ -38,6 +41,9 @@ enum percpu_vm_event {
 	PERCPU_VM_FREE,
 	PERCPU_VM_TABLE,
 	PERCPU_VM_METADATA,
+	PERCPU_VM_LAZY_ENABLE,
+	PERCPU_VM_LAZY_DISABLE,
+	PERCPU_VM_SYNC,
 	PERCPU_VM_FLUSH_MAP,
 	PERCPU_VM_FLUSH_UNMAP,
 	PERCPU_VM_FLUSH_TLB,
@@ -51,8 +57,8 @@ enum percpu_vm_event {
  * @node: where it is wanted
  * @order: log2 of the number of pages
  * @page: the first page, when there is one
- * @start: the address of a table, or the first one to flush
- * @end: the address after the last one to flush
+ * @start: the address of a table, or the first one to flush or make known
+ * @end: the address after the last one
  */
 struct percpu_vm_call {
 	enum percpu_vm_event	event;

@@ -73,6 +73,11 @@ struct flush {
  * @nr_tables: how many tables were gone down to
  * @nr_backwards: how many of them were below the one before
  * @last_table: the address for which that was
+ * @nr_lazy: how many times lazy MMU mode was enabled
+ * @is_lazy: whether it is on
+ * @nr_bad_lazy: how many times anything else was done while it was on, or it
+ *		 was disabled while it was off
+ * @nr_syncs: how many times page tables in the watched range were made known
  * @pages_busy: how many pages were allocated or freed since others could run
  * @tables_busy: how many tables were gone down to since then
  * @max_pages_busy: how many pages that was at most
@@ -114,6 +119,10 @@ struct percpu_vm_test {
 	long				nr_tables;
 	long				nr_backwards;
 	unsigned long			last_table;
+	long				nr_lazy;
+	bool				is_lazy;
+	long				nr_bad_lazy;
+	long				nr_syncs;
 	long				pages_busy;
 	long				tables_busy;
 	long				max_pages_busy;
@@ -273,6 +282,11 @@ static bool see_call(struct percpu_vm_observer *observer,
 {
 	struct percpu_vm_test *ctx =
 		container_of(observer, struct percpu_vm_test, observer);
+	const bool leaves_lazy = call->event == PERCPU_VM_LAZY_DISABLE;
+
+	/* nothing but entries is for lazy MMU mode */
+	if (ctx->is_lazy != leaves_lazy)
+		ctx->nr_bad_lazy++;
 
 	switch (call->event) {
 	case PERCPU_VM_CREATE:
@@ -282,6 +296,17 @@ static bool see_call(struct percpu_vm_observer *observer,
 		break;
 	case PERCPU_VM_METADATA:
 		return ++ctx->nr_metadata != ctx->metadata_fail;
+	case PERCPU_VM_LAZY_ENABLE:
+		ctx->nr_lazy++;
+		ctx->is_lazy = true;
+		break;
+	case PERCPU_VM_LAZY_DISABLE:
+		ctx->is_lazy = false;
+		break;
+	case PERCPU_VM_SYNC:
+		ctx->nr_syncs += call->start == ctx->start &&
+				 call->end == ctx->end;
+		break;
 	case PERCPU_VM_ALLOC:
 		return see_alloc(ctx, call);
 	case PERCPU_VM_ALLOCATED:
@@ -342,6 +367,8 @@ static void watch(struct percpu_vm_test *ctx, int page_start, int page_end)
 	ctx->nr_tables = 0;
 	ctx->nr_backwards = 0;
 	ctx->last_table = 0;
+	ctx->nr_lazy = 0;
+	ctx->nr_syncs = 0;
 	ctx->pages_busy = 0;
 	ctx->tables_busy = 0;
 	ctx->max_pages_busy = 0;
@@ -706,13 +733,14 @@ static int nr_blocks_of(struct percpu_vm_test *ctx)
 }
 
 /*
- * One pass: upwards, and no more than the four levels down to each table, with
- * neighbours on one node having their pages in one block.
+ * One pass: upwards, no more than the four levels down to each table, lazy MMU
+ * mode enabled once there, and with neighbours on one node having their pages in
+ * one block.
  */
 static void test_one_pass(struct kunit *test)
 {
 	struct percpu_vm_test *ctx = test->priv;
-	int start, end;
+	int start, end, nr_tables;
 
 	get_range(test, &start, &end);
 	watch(ctx, start, end);
@@ -722,10 +750,53 @@ static void test_one_pass(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, ctx->nr_calls,
 				(end - start) * nr_blocks_of(ctx));
 	KUNIT_EXPECT_EQ(test, ctx->nr_backwards, 0);
-	if (nr_tables_of(ctx, start, end) < MAX_TABLES)
-		KUNIT_EXPECT_LE(test, ctx->nr_tables,
-				4 * nr_tables_of(ctx, start, end));
+	nr_tables = nr_tables_of(ctx, start, end);
+	if (nr_tables < MAX_TABLES) {
+		KUNIT_EXPECT_LE(test, ctx->nr_tables, 4 * nr_tables);
+		KUNIT_EXPECT_EQ(test, ctx->nr_lazy, nr_tables);
+	}
+	watch(ctx, start, end);
 	depopulate(ctx, start, end);
+	if (nr_tables < MAX_TABLES)
+		KUNIT_EXPECT_EQ(test, ctx->nr_lazy, nr_tables);
+}
+
+/* Does a unit of the chunk have no table yet for its first page? */
+static bool lacks_table(struct percpu_vm_test *ctx)
+{
+	unsigned int cpu;
+
+	for_each_possible_cpu(cpu)
+		if (!virt_to_kpte(percpu_vm_addr(ctx->chunk, cpu, 0)))
+			return true;
+	return false;
+}
+
+/* A table that others have to know of is made known, and no other one. */
+static void test_sync(struct kunit *test)
+{
+	struct percpu_vm_test *ctx = test->priv;
+	const bool sync = ARCH_PAGE_TABLE_SYNC_MASK & PGTBL_PMD_MODIFIED;
+	struct pcpu_chunk *chunks[64], *first = ctx->chunk;
+	int nr = 0;
+
+	while (sync && !lacks_table(ctx)) {
+		KUNIT_ASSERT_LT(test, nr, ARRAY_SIZE(chunks));
+		ctx->chunk = create_chunk();
+		KUNIT_ASSERT_NOT_NULL(test, ctx->chunk);
+		chunks[nr++] = ctx->chunk;
+	}
+	watch(ctx, 0, 1);
+	KUNIT_EXPECT_EQ(test, populate(ctx, 0, 1), 0);
+	KUNIT_EXPECT_EQ(test, ctx->nr_syncs, sync);
+	depopulate(ctx, 0, 1);
+	KUNIT_EXPECT_EQ(test, populate(ctx, 0, 1), 0);
+	KUNIT_EXPECT_EQ(test, ctx->nr_syncs, sync);
+	depopulate(ctx, 0, 1);
+
+	ctx->chunk = first;
+	while (nr--)
+		percpu_vm_destroy_chunk(chunks[nr]);
 }
 
 /* Others can run after one page of each unit, and after one page table. */
@@ -1859,6 +1930,7 @@ static void percpu_vm_exit(struct kunit *test)
 	percpu_vm_observe(NULL);
 	if (!ctx || !ctx->chunk)
 		return;
+	KUNIT_EXPECT_EQ(test, ctx->nr_bad_lazy + ctx->is_lazy, 0);
 	release_held(ctx);
 	for (i = 0; i < ctx->layout.unit_pages; i++)
 		if (percpu_vm_page(ctx->chunk, ctx->layout.high_cpu, i))
@@ -1906,6 +1978,7 @@ static struct kunit_case percpu_vm_cases[] = {
 	KUNIT_CASE_PARAM(test_neighbours, range_gen_params),
 	KUNIT_CASE(test_depopulate_parts),
 	KUNIT_CASE_PARAM(test_one_pass, range_gen_params),
+	KUNIT_CASE(test_sync),
 	KUNIT_CASE_PARAM(test_reschedules, range_gen_params),
 	KUNIT_CASE_PARAM(test_node, range_gen_params),
 	KUNIT_CASE_SLOW(test_node_exhausted),
