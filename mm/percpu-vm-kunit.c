@@ -259,8 +259,8 @@ EXPORT_SYMBOL_FOR_MODULES(percpu_vm_settle, "percpu_vm_kunit");
  * percpu_vm_nr_free - how many pages the page allocator has
  *
  * Those on its lists for each CPU, which no counter has, are put back first, and
- * what the counters of each CPU hold back is counted.  KASAN's shadow memory of
- * freed vmalloc areas comes back when they are no longer kept for later.
+ * what the counters of each CPU hold back is counted.  Freed vmalloc areas are
+ * purged, because KASAN keeps their shadow memory until then.
  *
  * Context: process context, sleeps.
  * Return: the number of free pages.
@@ -314,6 +314,56 @@ unsigned long percpu_vm_unit_addr(struct pcpu_chunk *chunk, int unit)
 	       offset;
 }
 EXPORT_SYMBOL_FOR_MODULES(percpu_vm_unit_addr, "percpu_vm_kunit");
+
+/**
+ * percpu_vm_table_levels - how many levels the page tables have
+ *
+ * A level that is folded has its entry where the level above has it.
+ *
+ * Context: process context, sleeps.
+ * Return: 2 to 5, or 0 if there is no memory to find out.
+ */
+int percpu_vm_table_levels(void)
+{
+	void *area = vmalloc(PAGE_SIZE);
+	unsigned long addr = (unsigned long)area;
+	pgd_t *pgd;
+	p4d_t *p4d;
+	pud_t *pud;
+	pmd_t *pmd;
+
+	if (!area)
+		return 0;
+	pgd = pgd_offset_k(addr);
+	p4d = p4d_offset(pgd, addr);
+	pud = pud_offset(p4d, addr);
+	pmd = pmd_offset(pud, addr);
+	vfree(area);
+
+	return 5 - ((void *)p4d == pgd) - ((void *)pud == p4d) -
+	       ((void *)pmd == pud);
+}
+EXPORT_SYMBOL_FOR_MODULES(percpu_vm_table_levels, "percpu_vm_kunit");
+
+/**
+ * percpu_vm_has_tables - has every unit a page table for its first page?
+ * @chunk: one of percpu_vm_create_chunk()
+ *
+ * Only where the levels above that table are always there.
+ *
+ * Context: any.
+ * Return: true if so.
+ */
+bool percpu_vm_has_tables(struct pcpu_chunk *chunk)
+{
+	unsigned int cpu;
+
+	for_each_possible_cpu(cpu)
+		if (!virt_to_kpte(pcpu_chunk_addr(chunk, cpu, 0)))
+			return false;
+	return true;
+}
+EXPORT_SYMBOL_FOR_MODULES(percpu_vm_has_tables, "percpu_vm_kunit");
 
 /**
  * percpu_vm_page - which page is mapped for a CPU

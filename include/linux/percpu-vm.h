@@ -27,7 +27,7 @@ struct pcpu_chunk;
  * @PERCPU_VM_METADATA: it is about to have KMSAN map what belongs to a page
  * @PERCPU_VM_LAZY_ENABLE: it is about to enable lazy MMU mode
  * @PERCPU_VM_LAZY_DISABLE: it has disabled it
- * @PERCPU_VM_SYNC: it is about to have page tables that were added made known
+ * @PERCPU_VM_SYNC: it is about to call arch_sync_kernel_mappings()
  * @PERCPU_VM_FLUSH_MAP: it is about to flush the cache after mapping
  * @PERCPU_VM_FLUSH_UNMAP: it is about to flush the cache before unmapping
  * @PERCPU_VM_FLUSH_TLB: it is about to flush the TLB
@@ -57,7 +57,7 @@ enum percpu_vm_event {
  * @node: where it is wanted
  * @order: log2 of the number of pages
  * @page: the first page, when there is one
- * @start: the address of a table, or the first one to flush or make known
+ * @start: the address of a table, or the first one to flush or to sync
  * @end: the address after the last one
  */
 struct percpu_vm_call {
@@ -136,6 +136,8 @@ long percpu_vm_nr_free(void);
 unsigned long percpu_vm_addr(struct pcpu_chunk *chunk, unsigned int cpu,
 			     int page_idx);
 unsigned long percpu_vm_unit_addr(struct pcpu_chunk *chunk, int unit);
+int percpu_vm_table_levels(void);
+bool percpu_vm_has_tables(struct pcpu_chunk *chunk);
 struct page *percpu_vm_page(struct pcpu_chunk *chunk, unsigned int cpu,
 			    int page_idx);
 struct page *percpu_vm_addr_to_page(void *addr);
