@@ -1,8 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 # Kernels unlike those of the other tests build without a warning: those without
-# SMP or without an MMU, which have mm/percpu-km.c and nothing of the series, and
-# one with the suite as a module.
+# SMP or without an MMU, which have mm/percpu-km.c and nothing of the series.
 
 set -eu
 . "$(dirname -- "$0")/lib.sh"
@@ -44,22 +43,6 @@ builds_for_arm()
 		CC="ccache arm-linux-gnueabihf-gcc"
 }
 
-# The real thing: does the rest of the kernel export what it uses?
-links_as_module()
-{
-	objects=$build/builds/module
-	printf '%s\n' CONFIG_SMP=y CONFIG_MODULES=y CONFIG_KUNIT=m \
-		CONFIG_RUNTIME_TESTING_MENU=y CONFIG_PERCPU_VM_KUNIT_TEST=m \
-		>"$work/fragment"
-	compile_objects "vmlinux modules" "$tree" "$objects" "$work/fragment" \
-		>"$work/log" 2>&1 || {
-		tail -n 20 "$work/log"
-		return 1
-	}
-	test "$objects/lib/tests/percpu_vm_kunit.ko" -nt "$work/fragment"
-}
-
-check "the suite links as a module" links_as_module
 check "without SMP" builds up CONFIG_SMP=n
 check "which has percpu-km.c" has_percpu_km up
 check "without an MMU" builds_for_arm nommu CONFIG_MMU=n

@@ -72,6 +72,25 @@ compiles()
 	done <"$work/fragment"
 }
 
+# What the suite as a module needs, but nobody exports.  To link it takes a whole
+# kernel, which takes minutes.
+not_exported()
+{
+	nm -u "$build/steps/module/lib/tests/percpu_vm_kunit.o" |
+		awk '{ print $2 }' | sort -u >"$work/needed"
+	(cd "$tree" && grep -rhoE 'EXPORT_[A-Z_]+\([A-Za-z0-9_]+' \
+		--include='*.[cS]' arch/x86 init kernel lib mm) |
+		sed 's/.*(//' | sort -u >"$work/exported"
+	comm -23 "$work/needed" "$work/exported"
+}
+
+needs_exports_only()
+{
+	missing=$(not_exported)
+	echo "not exported: $missing"
+	[ -s "$work/needed" ] && [ -z "$missing" ]
+}
+
 code()
 {
 	objdump -d "$build/steps/off/mm/percpu.o"
@@ -117,6 +136,7 @@ for patch in "$work"/series/000[1-9]-*.patch; do
 		check "step 1 leaves the code as it was without tests" same_code
 	check "step $number builds with the suite" compiles suite
 	check "step $number builds with the suite as a module" compiles module
+	check "which needs nothing that is not exported" needs_exports_only
 	! grep -qx 'config PERCPU_VM_BENCHMARK' "$tree/lib/Kconfig.debug" ||
 		check "step $number builds with the benchmark" \
 			compiles benchmark
