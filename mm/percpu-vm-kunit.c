@@ -346,7 +346,7 @@ int percpu_vm_table_levels(void)
 EXPORT_SYMBOL_FOR_MODULES(percpu_vm_table_levels, "percpu_vm_kunit");
 
 /**
- * percpu_vm_has_tables - has every unit a page table for its first page?
+ * percpu_vm_has_tables - has every CPU a page table for its first page?
  * @chunk: one of percpu_vm_create_chunk()
  *
  * Only where the levels above that table are always there.

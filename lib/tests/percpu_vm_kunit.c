@@ -770,9 +770,8 @@ static void test_one_pass(struct kunit *test)
 }
 
 /*
- * A table that others have to know of is made known, and nothing else is.  The
- * backend must walk the page tables itself to be seen doing that: its calls
- * into mm/vmalloc.c do it for it.
+ * A table that others have to know of is made known, and nothing else is.  Not
+ * seen of a backend that leaves page tables and lazy MMU mode to mm/vmalloc.c.
  */
 static void test_sync(struct kunit *test)
 {
