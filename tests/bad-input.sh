@@ -59,6 +59,18 @@ check "has waited for the first" test "$(tr -d '\n' <"$work/locked.order")" = 10
 path_without "$work/bin" apt-get flex
 check_error "no apt and a missing package" 'no apt to install them: flex' \
 	env PATH="$work/bin" "$scripts/packages" build
+# An apt whose lock somebody else holds, until it has waited
+mkdir -p "$work/busy"
+cat >"$work/busy/apt-get" <<END
+#!/bin/sh
+case " \$* " in
+*" DPkg::Lock::Timeout="*" flex "*) cp /bin/true "$work/busy/flex" ;;
+*" install "*) exit 100 ;;
+esac
+END
+chmod +x "$work/busy/apt-get"
+check "a missing package while apt is in use" \
+	env PATH="$work/busy:$work/bin" "$scripts/packages" build
 path_without "$work/bin" apt-get
 check_error "no apt and no kernel source" 'pass KDIR=' \
 	env PATH="$work/bin" XDG_CACHE_HOME="$work/cache" \
