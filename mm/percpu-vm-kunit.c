@@ -9,11 +9,14 @@
 
 #if IS_ENABLED(CONFIG_PERCPU_VM_KUNIT_TEST)
 
+#include <linux/cpuset.h>
+
 #undef pcpu_alloc_chunk
 #undef pcpu_free_chunk
 #undef pcpu_get_vm_areas
 #undef pcpu_free_vm_areas
 #undef __free_pages
+#undef __free_contig_range
 #undef p4d_alloc_track
 #undef pud_alloc_track
 #undef pmd_alloc_track
@@ -23,6 +26,7 @@
 #undef lazy_mmu_mode_disable
 #undef arch_sync_kernel_mappings
 #pragma pop_macro("alloc_pages_node")
+#pragma pop_macro("alloc_pages_bulk_node")
 #pragma pop_macro("pte_alloc_kernel_track")
 #pragma pop_macro("cond_resched")
 #pragma pop_macro("flush_cache_vmap")
@@ -33,6 +37,8 @@
  * percpu_vm_observe - see what the backend does for this task
  * @observer: who wants to know, NULL for nobody any more
  *
+ * The backend forgets which orders it was refused.
+ *
  * Context: process context, takes pcpu_alloc_mutex.
  */
 void percpu_vm_observe(struct percpu_vm_observer *observer)
@@ -40,8 +46,32 @@ void percpu_vm_observe(struct percpu_vm_observer *observer)
 	guard(mutex)(&pcpu_alloc_mutex);
 	pcpu_observer = observer;
 	pcpu_observing = observer ? current : NULL;
+#ifdef PCPU_ORDER_RETRY
+	memset(pcpu_node_backoff, 0, sizeof(pcpu_node_backoff));
+#endif
 }
 EXPORT_SYMBOL_FOR_MODULES(percpu_vm_observe, "percpu_vm_kunit");
+
+#ifdef CONFIG_CPUSETS
+/**
+ * percpu_vm_allow_nodes - have this task allocate as in a cpuset
+ * @nodes: the nodes in cpuset.mems, NULL to leave the cpuset again
+ *
+ * Context: process context, takes cpu_hotplug_lock.
+ */
+void percpu_vm_allow_nodes(const nodemask_t *nodes)
+{
+	guard(cpus_read_lock)();
+	if (nodes) {
+		set_mems_allowed(*nodes);
+		cpuset_inc();
+	} else {
+		cpuset_dec();
+		set_mems_allowed(node_states[N_MEMORY]);
+	}
+}
+EXPORT_SYMBOL_FOR_MODULES(percpu_vm_allow_nodes, "percpu_vm_kunit");
+#endif
 
 #endif /* CONFIG_PERCPU_VM_KUNIT_TEST */
 
@@ -107,14 +137,18 @@ EXPORT_SYMBOL_FOR_MODULES(percpu_vm_destroy_chunk, "percpu_vm_kunit");
  * @page_end: index after the last page
  * @gfp: allocation flags
  *
- * Context: process context, takes pcpu_alloc_mutex.
+ * Context: process context, takes pcpu_alloc_mutex if need be and drops it.
  * Return: 0 or -ENOMEM.
  */
 int percpu_vm_populate(struct pcpu_chunk *chunk, int page_start, int page_end,
 		       gfp_t gfp)
 {
-	guard(mutex)(&pcpu_alloc_mutex);
-	return pcpu_populate_chunk(chunk, page_start, page_end, gfp);
+	int err;
+
+	pcpu_kunit_lock();
+	err = pcpu_populate_chunk(chunk, page_start, page_end, gfp);
+	pcpu_kunit_unlock(false);
+	return err;
 }
 EXPORT_SYMBOL_FOR_MODULES(percpu_vm_populate, "percpu_vm_kunit");
 
@@ -238,6 +272,7 @@ struct percpu_vm_layout percpu_vm_layout(void)
 		.unit_pages	= pcpu_unit_pages,
 		.low_cpu	= pcpu_low_unit_cpu,
 		.high_cpu	= pcpu_high_unit_cpu,
+		.max_order	= pageblock_order - 1,
 	};
 }
 EXPORT_SYMBOL_FOR_MODULES(percpu_vm_layout, "percpu_vm_kunit");
@@ -349,8 +384,6 @@ EXPORT_SYMBOL_FOR_MODULES(percpu_vm_table_levels, "percpu_vm_kunit");
  * percpu_vm_has_tables - has every CPU a page table for its first page?
  * @chunk: one of percpu_vm_create_chunk()
  *
- * Only where the levels above that table are always there.
- *
  * Context: any.
  * Return: true if so.
  */
@@ -358,9 +391,18 @@ bool percpu_vm_has_tables(struct pcpu_chunk *chunk)
 {
 	unsigned int cpu;
 
-	for_each_possible_cpu(cpu)
-		if (!virt_to_kpte(pcpu_chunk_addr(chunk, cpu, 0)))
+	for_each_possible_cpu(cpu) {
+		unsigned long addr = pcpu_chunk_addr(chunk, cpu, 0);
+		pgd_t *pgd = pgd_offset_k(addr);
+		p4d_t *p4d = pgd_none(*pgd) ? NULL : p4d_offset(pgd, addr);
+		pud_t *pud = p4d && !p4d_none(*p4d) ? pud_offset(p4d, addr) :
+						      NULL;
+		pmd_t *pmd = pud && !pud_none(*pud) ? pmd_offset(pud, addr) :
+						      NULL;
+
+		if (!pmd || pmd_none(*pmd))
 			return false;
+	}
 	return true;
 }
 EXPORT_SYMBOL_FOR_MODULES(percpu_vm_has_tables, "percpu_vm_kunit");
@@ -393,6 +435,22 @@ struct page *percpu_vm_addr_to_page(void *addr)
 	return pcpu_addr_to_page(addr);
 }
 EXPORT_SYMBOL_FOR_MODULES(percpu_vm_addr_to_page, "percpu_vm_kunit");
+
+/**
+ * percpu_vm_area_end - where readers of vmalloc space take an area to end
+ * @addr: an address in the area
+ *
+ * Context: any.
+ * Return: the address after its last page, without a guard page; 0 if @addr is
+ * in no area.
+ */
+unsigned long percpu_vm_area_end(unsigned long addr)
+{
+	struct vm_struct *area = find_vm_area((void *)addr);
+
+	return area ? (unsigned long)area->addr + get_vm_area_size(area) : 0;
+}
+EXPORT_SYMBOL_FOR_MODULES(percpu_vm_area_end, "percpu_vm_kunit");
 
 /**
  * percpu_vm_ptr_to_phys - where in memory a per-CPU address is

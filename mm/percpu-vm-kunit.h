@@ -19,7 +19,7 @@ static struct percpu_vm_observer *pcpu_observer;
 static struct task_struct *pcpu_observing;
 
 /* Tell the observer, if it is the one who made the backend do this. */
-static bool pcpu_observe(const struct percpu_vm_call *call)
+static bool pcpu_observe(struct percpu_vm_call *call)
 {
 	if (!pcpu_observer || pcpu_observing != current)
 		return true;
@@ -71,7 +71,7 @@ static struct page *pcpu_observe_alloc(int node, gfp_t gfp, unsigned int order)
 		.event	= PERCPU_VM_ALLOC,
 		.gfp	= gfp,
 		.node	= node,
-		.order	= order,
+		.nr	= 1 << order,
 	};
 
 	if (!pcpu_observe(&call))
@@ -85,16 +85,51 @@ static struct page *pcpu_observe_alloc(int node, gfp_t gfp, unsigned int order)
 	return call.page;
 }
 
+static unsigned long __maybe_unused pcpu_observe_bulk(gfp_t gfp, int node,
+						      unsigned long nr,
+						      struct page **pages)
+{
+	struct percpu_vm_call call = {
+		.event	= PERCPU_VM_BULK,
+		.gfp	= gfp,
+		.node	= node,
+		.nr	= nr,
+	};
+
+	if (!pcpu_observe(&call))
+		return 0;
+
+	call.nr = alloc_pages_bulk_node(gfp, node, call.nr, pages);
+	if (call.nr) {
+		call.event = PERCPU_VM_ALLOCATED;
+		pcpu_observe(&call);
+	}
+	return call.nr;
+}
+
 static void pcpu_observe_free(struct page *page, unsigned int order)
 {
 	struct percpu_vm_call call = {
 		.event	= PERCPU_VM_FREE,
-		.order	= order,
+		.nr	= 1 << order,
 		.page	= page,
 	};
 
 	if (pcpu_observe(&call))
 		__free_pages(page, order);
+}
+
+static void __maybe_unused pcpu_observe_free_contig(unsigned long pfn,
+						    unsigned long nr_pages)
+{
+	struct percpu_vm_call call = {
+		.event	= PERCPU_VM_FREE,
+		.nr	= nr_pages,
+		.page	= pfn_to_page(pfn),
+	};
+
+	if (pcpu_observe(&call))
+		__free_contig_range(pfn, nr_pages);
 }
 
 static bool pcpu_observe_table(unsigned long addr)
@@ -227,6 +262,7 @@ static void __maybe_unused pcpu_observe_resched(void)
 }
 
 #pragma push_macro("alloc_pages_node")
+#pragma push_macro("alloc_pages_bulk_node")
 #pragma push_macro("pte_alloc_kernel_track")
 #pragma push_macro("cond_resched")
 #pragma push_macro("flush_cache_vmap")
@@ -234,6 +270,7 @@ static void __maybe_unused pcpu_observe_resched(void)
 #pragma push_macro("flush_tlb_kernel_range")
 
 #undef alloc_pages_node
+#undef alloc_pages_bulk_node
 #undef pte_alloc_kernel_track
 #undef cond_resched
 #undef flush_cache_vmap
@@ -245,7 +282,9 @@ static void __maybe_unused pcpu_observe_resched(void)
 #define pcpu_get_vm_areas	pcpu_observe_get_areas
 #define pcpu_free_vm_areas	pcpu_observe_free_areas
 #define alloc_pages_node	pcpu_observe_alloc
+#define alloc_pages_bulk_node	pcpu_observe_bulk
 #define __free_pages		pcpu_observe_free
+#define __free_contig_range	pcpu_observe_free_contig
 #define p4d_alloc_track		pcpu_observe_p4d
 #define pud_alloc_track		pcpu_observe_pud
 #define pmd_alloc_track		pcpu_observe_pmd

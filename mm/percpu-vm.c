@@ -2,36 +2,42 @@
 /*
  * Backing memory for per-CPU chunks in vmalloc space
  *
- * mm/percpu.c decides which pages of a chunk exist and includes this file to
- * make them so.  A chunk reserves one congruent set of vmalloc areas, in
- * which every possible CPU owns a unit.  Page i of a chunk therefore means
- * page i of all units, and comes and goes for all CPUs together:
+ * mm/percpu.c includes this file and decides which pages of a chunk are
+ * populated.  A chunk is a congruent set of vmalloc areas in which every
+ * possible CPU owns a unit.  Populating page i populates it in every unit:
  *
- *          unit of one CPU                    unit of its neighbour
+ *          unit of one CPU                    unit of another
  *   base  +---+---+---+- - -+---+ + unit size +---+---+---+- - -+---+
  *         | 0 | 1 | 2 |     | n |             | 0 | 1 | 2 |     | n |   ...
  *         +---+---+---+- - -+---+             +---+---+---+- - -+---+
  *
- * A range of pages is one job for all units, done in two phases: first the
- * memory, which may fail without having touched a page table, then one pass
- * over the page tables in address order.
+ * Each hook handles a range of pages in all units at once:
  *
- *   populate:    take blocks of pages, map them, flush the cache once
- *   depopulate:  flush the cache once, unmap and collect the pages
- *   afterwards:  flush the TLB once, free what was collected
+ *   populate     allocate the pages, map them in one page-table pass, flush
+ *                the cache once
+ *   depopulate   flush the cache once, unmap the pages in one pass
+ *   afterwards   flush the TLB once, free the pages
  *
- * The page pointers of a job are staged in one array, all units' pages with
- * the same index side by side and the units in address order.  CPUs of one
- * node are neighbours there as a rule, so that one block from the page
- * allocator backs one page index of several units.  It stays whole, with a
- * reference on its first page only, and is freed in one piece.
+ * Allocation comes first because it can fail: no page table has been touched
+ * then.  Freeing comes last because a CPU can reach a page through its TLB
+ * until the flush.
  *
- * While a page is mapped, pcpu_get_page_chunk() leads from it to its chunk.
+ * In between, page pointers are staged in one array, node by node.  All pages
+ * of a node come from one request.  Within a node, pages with the same index
+ * are neighbours, so that an index which is depopulated alone gives back
+ * contiguous memory.  For a node with the units a, b and c:
  *
- * Used on SMP with an MMU; all other kernels have mm/percpu-km.c.
+ *   a[0] b[0] c[0] a[1] b[1] c[1] a[2] ...
+ *
+ * Used on SMP with an MMU; all other kernels use mm/percpu-km.c.
  */
 
+/* mm/percpu.c has created its tracepoints; create no others from here on. */
+#undef CREATE_TRACE_POINTS
+
+#include <linux/cpuset.h>
 #include <linux/kmsan.h>
+#include <linux/mm_inline.h>
 #include <linux/pgtable.h>
 #include <linux/sort.h>
 #include <linux/topology.h>
@@ -40,107 +46,128 @@
 #include "pgalloc-track.h"
 #include "vmalloc.h"
 
-/* The possible CPUs, sorted by the addresses of their units */
-static unsigned int *pcpu_unit_cpus;
+/* A whole pageblock would change its mobility type, which fragments memory. */
+#define PCPU_MAX_ORDER		(pageblock_order - 1)
+
+/* After an order was refused, try it again this many requests later. */
+#define PCPU_ORDER_RETRY	8
+
+/* The most pages to request in bulk, or to free, without rescheduling */
+#define PCPU_BATCH		128
+
+/* The unit of a possible CPU */
+struct pcpu_unit {
+	unsigned int	cpu;
+	int		node;	/* of the CPU, when pages were last allocated */
+	int		nr;	/* of units on the node, set in its first one */
+};
+
+/*
+ * All units that belong to a CPU, by node and then by address, and the staging
+ * array with an entry for each of their pages.  Both are allocated before the
+ * first chunk and never freed.  num_possible_cpus() can shrink after that.
+ */
+static struct pcpu_unit *pcpu_cpu_units;
+static int pcpu_nr_cpu_units;
+static struct page **pcpu_staged;
 
 /* Staged pages that are unmapped, but which a TLB may still translate to */
 static int pcpu_nr_unmapped;
 
-/**
- * struct pcpu_walk - one ascending pass over the kernel page tables
- * @chunk: what the pages belong to
- * @nr_units: how many there are, thus how far two pages of one unit are staged
- * @prot: how to map
- * @table: the page-table page under the walk
- * @end: the address after the last one that @table translates, 0 without one
- * @mask: which page-table levels were modified
- *
- * One table serves many pages and often several units; the walk goes down from
- * the top only when the address leaves it.  Lazy MMU mode is on exactly while
- * @end is set.
+/* How far below PCPU_MAX_ORDER to start on a node, in 1/PCPU_ORDER_RETRY */
+static u8 pcpu_node_backoff[MAX_NUMNODES];
+
+/*
+ * A pass over a range of pages in all units.  One page table serves many pages
+ * and often several units, so the walk restarts at the PGD only when it crosses
+ * a PMD boundary.  Lazy MMU mode is on exactly while @table is set.
  */
 struct pcpu_walk {
 	struct pcpu_chunk	*chunk;
-	int			nr_units;
-	pgprot_t		prot;
-	pte_t			*table;
-	unsigned long		end;
-	pgtbl_mod_mask		mask;
+	int			page_start;
+	int			page_end;
+	struct page		**pages;	/* where they are staged */
+	gfp_t			gfp;		/* for KMSAN */
+	pte_t			*table;		/* page-table page in use */
+	unsigned long		base;		/* its first address, or 0 */
+	pgtbl_mod_mask		mask;		/* levels that were modified */
 };
 
-/**
- * pcpu_cmp_unit_cpus - compare two CPUs by the addresses of their units
- * @a: pointer to the one CPU
- * @b: pointer to the other
- *
- * Context: any.
- * Return: less than 0, 0, or more, as sort() asks.
- */
-static int pcpu_cmp_unit_cpus(const void *a, const void *b)
+/* Consecutive pages of one unit */
+struct pcpu_run {
+	unsigned long		addr;		/* of the first page */
+	struct page		**pages;	/* where that is staged, the */
+	int			stride;		/* others this far apart */
+	int			nr;
+	pgprot_t		prot;
+};
+
+/* Go to the table of an address; returns how many entries it has from there. */
+typedef int (*pcpu_table_fn)(struct pcpu_walk *walk, unsigned long addr);
+
+/* Handle the pages of a run, all in one table; false ends the walk. */
+typedef bool (*pcpu_run_fn)(struct pcpu_walk *walk, struct pcpu_run run);
+
+static int pcpu_cmp_units(const void *a, const void *b)
 {
-	return cmp_int(pcpu_unit_offsets[*(const unsigned int *)a],
-		       pcpu_unit_offsets[*(const unsigned int *)b]);
+	const struct pcpu_unit *x = a, *y = b;
+
+	return cmp_int(x->node, y->node) ?:
+	       cmp_int(pcpu_unit_offsets[x->cpu], pcpu_unit_offsets[y->cpu]);
 }
 
-/**
- * pcpu_get_unit_cpus - build the list of CPUs in unit address order
- * @gfp: allocation flags
- *
- * Context: pcpu_alloc_mutex.  May sleep as @gfp allows.
- * Return: 0, or -ENOMEM.
- */
-static int pcpu_get_unit_cpus(gfp_t gfp)
+/* Keep the units of each node together, in the order of their addresses. */
+static void pcpu_sort_units(void)
 {
-	unsigned int cpu, *cpus;
-	int nr = 0;
+	struct pcpu_unit *units = pcpu_cpu_units;
+	bool sorted = units->nr;
+	int i, first = 0;
 
-	if (pcpu_unit_cpus)
-		return 0;
+	/* A CPU that is brought up can turn out to be on another node. */
+	for (i = 0; i < pcpu_nr_cpu_units; i++) {
+		int node = cpu_to_node(units[i].cpu);
 
-	cpus = pcpu_mem_zalloc(num_possible_cpus() * sizeof(*cpus), gfp);
-	if (!cpus)
-		return -ENOMEM;
+		if (units[i].node != node) {
+			units[i].node = node;
+			sorted = false;
+		}
+	}
+	if (sorted)
+		return;
 
-	for_each_possible_cpu(cpu)
-		cpus[nr++] = cpu;
-	sort(cpus, nr, sizeof(*cpus), pcpu_cmp_unit_cpus, NULL);
-	pcpu_unit_cpus = cpus;
-	return 0;
+	sort(units, pcpu_nr_cpu_units, sizeof(*units), pcpu_cmp_units, NULL);
+	for (i = 0; i < pcpu_nr_cpu_units; i++) {
+		if (units[i].node != units[first].node)
+			first = i;
+		units[first].nr = i - first + 1;
+	}
 }
 
-/**
- * pcpu_get_pages - get the staging array
- * @gfp: allocation flags for the first call, 0 if that must have been before
- *
- * There is one array, big enough for all pages of a chunk and never freed.
- * pcpu_create_chunk() asks for it, thus it is there wherever a chunk is.
- *
- * Context: pcpu_alloc_mutex, which also protects the content.  May sleep as
- * @gfp allows.
- * Return: the array, or NULL if it could not be allocated.
- */
+/* Get the staging array, and the list of units that it is for. */
 static struct page **pcpu_get_pages(gfp_t gfp)
 {
-	static struct page **staged;
+	unsigned int cpu, i = 0;
 
 	lockdep_assert_held(&pcpu_alloc_mutex);
 
-	if (!staged && gfp)
-		staged = pcpu_mem_zalloc(array3_size(num_possible_cpus(),
-						     pcpu_unit_pages,
-						     sizeof(*staged)), gfp);
-	return staged;
+	if (!pcpu_cpu_units) {
+		pcpu_nr_cpu_units = num_possible_cpus();
+		pcpu_cpu_units = pcpu_mem_zalloc(pcpu_nr_cpu_units *
+						 sizeof(*pcpu_cpu_units), gfp);
+		if (!pcpu_cpu_units)
+			return NULL;
+		for_each_possible_cpu(cpu)
+			pcpu_cpu_units[i++].cpu = cpu;
+	}
+	if (!pcpu_staged)
+		pcpu_staged = pcpu_mem_zalloc(array3_size(pcpu_nr_cpu_units,
+							  pcpu_unit_pages,
+							  sizeof(*pcpu_staged)),
+					      gfp);
+	return pcpu_staged;
 }
 
-/**
- * pcpu_chunk_page - look up the page that backs a part of a chunk
- * @chunk: the chunk, not one that was mapped at boot
- * @cpu: whose unit
- * @page_idx: index of the page in the unit
- *
- * Context: any; the page must not be depopulated meanwhile.
- * Return: the page, or NULL if it is not populated.
- */
+/* The page of a CPU, NULL if not populated; not for what was mapped at boot */
 static __maybe_unused struct page *pcpu_chunk_page(struct pcpu_chunk *chunk,
 						   unsigned int cpu,
 						   int page_idx)
@@ -151,350 +178,370 @@ static __maybe_unused struct page *pcpu_chunk_page(struct pcpu_chunk *chunk,
 	return pcpu_addr_to_page((void *)pcpu_chunk_addr(chunk, cpu, page_idx));
 }
 
-/**
- * pcpu_free_pages - give blocks of pages back to the page allocator
- * @pages: the pages, staged side by side; no CPU may be able to reach them
- * @nr_pages: how many
- *
- * Only the first page of a block has a reference, which tells where one begins.
- *
- * Context: process context, reschedules.
- */
+/* Free staged pages, which no TLB may translate to any more. */
 static void pcpu_free_pages(struct page **pages, int nr_pages)
 {
 	struct page **end = pages + nr_pages;
 
 	while (pages < end) {
-		struct page *block = *pages;
 		int nr = 1;
 
-		while (++pages < end && !page_ref_count(*pages))
-			nr++;
-		VM_WARN_ON_ONCE(!is_power_of_2(nr));
-		__free_pages(block, ilog2(nr));
+		if (pages + 1 < end && pages[1] == *pages + 1) {
+			nr = num_pages_contiguous(pages, min(end - pages,
+							     PCPU_BATCH));
+			__free_contig_range(page_to_pfn(*pages), nr);
+		} else if (*pages) {	/* NULL: see pcpu_unmap() */
+			__free_page(*pages);
+		}
+		pages += nr;
 		cond_resched();
 	}
 }
 
-/**
- * pcpu_alloc_run - allocate one page for each unit of a run
- * @pages: where to stage them
- * @nr_pages: how many, which is how many units the run has
- * @node: where they are wanted
- * @max_order: log2 of the biggest block to ask for; lowered to what can be had
- * @gfp: allocation flags for single pages
- *
- * A block of more than one page is a bonus, for which it is not worth to
- * reclaim, to use the reserves, to warn or to leave the node.
- *
- * Context: may sleep as @gfp allows.
- * Return: how many pages there were, fewer than @nr_pages if memory is short.
- */
-static int pcpu_alloc_run(struct page **pages, int nr_pages, int node,
-			  unsigned int *max_order, gfp_t gfp)
+/* Allocate blocks and split them; returns how many pages there were. */
+static int pcpu_alloc_blocks(struct page **pages, int nr_pages, int node,
+			     gfp_t gfp)
 {
-	const gfp_t block_gfp = (gfp & ~__GFP_RECLAIM) | __GFP_THISNODE |
-				__GFP_NOMEMALLOC | __GFP_NOWARN;
-	int nr_staged = 0, i;
+	u8 *backoff = &pcpu_node_backoff[node];
+	int nr_staged = 0, max_order, i;
 
-	while (nr_staged < nr_pages) {
-		unsigned int order = min_t(unsigned int, *max_order,
-					   ilog2(nr_pages - nr_staged));
-		struct page *block;
+	/*
+	 * High orders are opportunistic.  Single pages come next, so do not
+	 * reclaim, wake kswapd, use the reserves or leave the node for them.
+	 */
+	gfp &= ~__GFP_RECLAIM;
+	gfp |= __GFP_THISNODE | __GFP_NOMEMALLOC | __GFP_NOWARN;
 
-		block = alloc_pages_node(node, order ? block_gfp : gfp, order);
-		if (block) {
-			for (i = 0; i < 1 << order; i++)
-				pages[nr_staged++] = block + i;
-		} else if (order) {
-			*max_order = order - 1;
-		} else {
-			break;
+	if (*backoff)
+		--*backoff;
+	max_order = PCPU_MAX_ORDER - DIV_ROUND_UP(*backoff, PCPU_ORDER_RETRY);
+
+	while (max_order > 0 && nr_pages - nr_staged > 1) {
+		int order = min(max_order, ilog2(nr_pages - nr_staged));
+		struct page *page = alloc_pages_node(node, gfp, order);
+
+		if (!page) {
+			max_order = order - 1;
+			*backoff = (PCPU_MAX_ORDER - max_order) *
+				   PCPU_ORDER_RETRY;
+			continue;
 		}
+		/* Whoever finds a page by its address may take a reference. */
+		split_page(page, order);
+		for (i = 0; i < 1 << order; i++)
+			*pages++ = page++;
+		nr_staged += 1 << order;
+		cond_resched();
 	}
 
 	return nr_staged;
 }
 
-/**
- * pcpu_node_run - count neighbouring units of one node
- * @unit: the first one, counted in address order
- * @node: the node of its CPU
- *
- * Context: any, after pcpu_get_unit_cpus().
- * Return: how many units from @unit on belong to CPUs of @node.
+/*
+ * Allocate independent pages, from @node if it has any, the way vmalloc() does.
+ * Returns how many there were, fewer than @nr_pages if memory is short.
  */
-static int pcpu_node_run(int unit, int node)
+static int pcpu_alloc_node_pages(struct page **pages, int nr_pages, int node,
+				 gfp_t gfp)
 {
-	const int nr_units = num_possible_cpus();
-	int end = unit + 1;
+	int nr_staged = 0, batch = PCPU_BATCH, nr, nr_got;
 
-	while (end < nr_units && cpu_to_node(pcpu_unit_cpus[end]) == node)
-		end++;
+	if (node == NUMA_NO_NODE)
+		node = numa_mem_id();
+	/*
+	 * A node without memory, or with movable memory only, has no blocks.
+	 * Nor does one outside of the task's cpuset: single pages come from
+	 * inside of it as long as there are any.
+	 */
+	if (node_state(node, N_HIGH_MEMORY) &&
+	    node_isset(node, cpuset_current_mems_allowed))
+		nr_staged = pcpu_alloc_blocks(pages, nr_pages, node, gfp);
 
-	return end - unit;
-}
-
-/**
- * pcpu_alloc_pages - allocate the pages of some page indexes of all units
- * @pages: where to stage them
- * @nr_pages: the number of pages of each unit
- * @gfp: allocation flags
- *
- * Every page comes from the node of its CPU, as long as that has memory.
- * The CPUs' nodes are looked up each time, because a CPU that is brought up
- * later can turn out to be on another node.
- *
- * Context: pcpu_alloc_mutex.  May sleep as @gfp allows.
- * Return: 0 with all pages staged, or -ENOMEM with none.
- */
-static int pcpu_alloc_pages(struct page **pages, int nr_pages, gfp_t gfp)
-{
-	const int nr_units = num_possible_cpus();
-	int unit, run, i, nr;
-
-	for (unit = 0; unit < nr_units; unit += run) {
-		int node = cpu_to_node(pcpu_unit_cpus[unit]);
-		unsigned int max_order = MAX_PAGE_ORDER;
-
-		/* without memory, or not yet with it, it has no blocks either */
-		if (node != NUMA_NO_NODE && !node_state(node, N_MEMORY))
-			max_order = 0;
-
-		run = pcpu_node_run(unit, node);
-		for (i = 0; i < nr_pages; i++) {
-			nr = pcpu_alloc_run(pages + i * nr_units + unit, run,
-					    node, &max_order, gfp);
-			if (nr < run)
-				goto free_pages;
-			cond_resched();
-		}
+	while (nr_staged < nr_pages) {
+		nr = min(nr_pages - nr_staged, batch);
+		/* The bulk allocator only fills empty entries. */
+		memset(pages + nr_staged, 0, nr * sizeof(*pages));
+		nr_got = alloc_pages_bulk_node(gfp, node, nr,
+					       pages + nr_staged);
+		if (!nr_got)
+			break;
+		/* When it stops early, one page at a time is cheaper. */
+		if (nr_got < nr)
+			batch = 1;
+		nr_staged += nr_got;
+		cond_resched();
 	}
 
+	return nr_staged;
+}
+
+/* Stage pages for all units; returns 0, or -ENOMEM with none allocated. */
+static int pcpu_alloc_pages(struct page **pages, int nr_pages, gfp_t gfp)
+{
+	int i, nr, nr_wanted, nr_staged = 0;
+
+	pcpu_sort_units();
+
+	for (i = 0; i < pcpu_nr_cpu_units; i += pcpu_cpu_units[i].nr) {
+		nr_wanted = pcpu_cpu_units[i].nr * nr_pages;
+		nr = pcpu_alloc_node_pages(pages + nr_staged, nr_wanted,
+					   pcpu_cpu_units[i].node, gfp);
+		nr_staged += nr;
+		if (nr < nr_wanted)
+			goto free_pages;
+	}
 	return 0;
 
 free_pages:
-	pcpu_free_pages(pages + i * nr_units + unit, nr);
-	while (i--)
-		pcpu_free_pages(pages + i * nr_units + unit, run);
-	for (i = 0; i < nr_pages; i++)
-		pcpu_free_pages(pages + i * nr_units, unit);
+	pcpu_free_pages(pages, nr_staged);
 	return -ENOMEM;
 }
 
-/**
- * pcpu_walk_leave - leave the table, so that it is allowed to sleep again
- * @walk: the walk, which may stand on no table
- *
- * Context: process context.  Reschedules.
- */
-static void pcpu_walk_leave(struct pcpu_walk *walk)
-{
-	if (!walk->end)
-		return;
-
-	lazy_mmu_mode_disable();
-	walk->end = 0;
-	cond_resched();
-}
-
-/**
- * pcpu_walk_enter - make a table the one that the walk stands on
- * @walk: the walk, which stands on none
- * @pte: the entry of @addr
- * @addr: an address that the table translates
- *
- * Context: process context, must not sleep afterwards until pcpu_walk_leave().
- * Return: @pte.
- */
-static pte_t *pcpu_walk_enter(struct pcpu_walk *walk, pte_t *pte,
-			      unsigned long addr)
-{
-	walk->table = pte - pte_index(addr);
-	walk->end = (addr & PMD_MASK) + PMD_SIZE;
-	walk->mask |= PGTBL_PTE_MODIFIED;
-	lazy_mmu_mode_enable();
-
-	return pte;
-}
-
-/**
- * pcpu_walk_alloc - go to an address, building the page tables to it
- * @walk: the walk
- * @addr: where to go
- *
- * Context: may sleep, allocates according to the memalloc scope.
- * Return: the entry of @addr, or NULL if there is no memory for a table.
- */
-static pte_t *pcpu_walk_alloc(struct pcpu_walk *walk, unsigned long addr)
-{
-	p4d_t *p4d;
-	pud_t *pud;
-	pmd_t *pmd;
-	pte_t *pte;
-
-	if (addr < walk->end)
-		return walk->table + pte_index(addr);
-
-	pcpu_walk_leave(walk);
-
-	p4d = p4d_alloc_track(&init_mm, pgd_offset_k(addr), addr, &walk->mask);
-	if (!p4d)
-		return NULL;
-	pud = pud_alloc_track(&init_mm, p4d, addr, &walk->mask);
-	if (!pud)
-		return NULL;
-	pmd = pmd_alloc_track(&init_mm, pud, addr, &walk->mask);
-	if (!pmd)
-		return NULL;
-	pte = pte_alloc_kernel_track(pmd, addr, &walk->mask);
-	if (!pte)
-		return NULL;
-
-	return pcpu_walk_enter(walk, pte, addr);
-}
-
-/**
- * pcpu_walk_find - go to an address that is mapped
- * @walk: the walk
- * @addr: where to go
- *
- * Context: may sleep, needs no memory.
- * Return: the entry of @addr.
- */
-static pte_t *pcpu_walk_find(struct pcpu_walk *walk, unsigned long addr)
-{
-	if (addr < walk->end)
-		return walk->table + pte_index(addr);
-
-	pcpu_walk_leave(walk);
-
-	return pcpu_walk_enter(walk, virt_to_kpte(addr), addr);
-}
-
-/**
- * pcpu_walk_end - end a walk, successful or not
- * @walk: the walk
- * @start: the lowest address that it may have been at
- * @end: the address after the highest one
- *
- * Context: process context.  Reschedules.
- */
-static void pcpu_walk_end(struct pcpu_walk *walk, unsigned long start,
-			  unsigned long end)
-{
-	pcpu_walk_leave(walk);
-	if (walk->mask & ARCH_PAGE_TABLE_SYNC_MASK)
-		arch_sync_kernel_mappings(start, end);
-}
-
-/**
- * pcpu_map_unit - map the pages of one unit and make them lead to the chunk
- * @walk: the walk
- * @addr: where to map the first page
- * @pages: the first page; the next one is a row of units away
- * @nr_pages: how many
- *
- * Context: may sleep, allocates according to the memalloc scope.
- * Return: how many are mapped, fewer than @nr_pages if a page table could
- * not be allocated.
- */
-static int pcpu_map_unit(struct pcpu_walk *walk, unsigned long addr,
-			 struct page **pages, int nr_pages)
-{
-	int nr_mapped = 0;
-
-	do {
-		pte_t *pte = pcpu_walk_alloc(walk, addr);
-
-		if (!pte)
-			break;
-		do {
-			struct page *page = *pages;
-
-			VM_WARN_ON_ONCE(!pte_none(ptep_get(pte)));
-			pcpu_set_page_chunk(page, walk->chunk);
-			set_pte_at(&init_mm, addr, pte,
-				   mk_pte(page, walk->prot));
-			pages += walk->nr_units;
-			addr += PAGE_SIZE;
-			pte++;
-		} while (++nr_mapped < nr_pages && addr & ~PMD_MASK);
-	} while (nr_mapped < nr_pages);
-
-	return nr_mapped;
-}
-
-/**
- * pcpu_unmap_unit - unmap and stage the pages of one unit
- * @walk: the walk
- * @addr: where the first page is mapped
- * @pages: where to stage the first page; the next one goes a row of units away
- * @nr_pages: how many, all of them mapped
- *
- * The pages no longer lead to a chunk afterwards.
- *
- * Context: may sleep, needs no memory.
- */
-static void pcpu_unmap_unit(struct pcpu_walk *walk, unsigned long addr,
-			    struct page **pages, int nr_pages)
-{
-	int nr_unmapped = 0;
-
-	do {
-		pte_t *pte = pcpu_walk_find(walk, addr);
-
-		do {
-			pte_t old = ptep_get_and_clear(&init_mm, addr, pte);
-			struct page *page = pte_page(old);
-
-			VM_WARN_ON_ONCE(!pte_present(old));
-			pcpu_set_page_chunk(page, NULL);
-			*pages = page;
-			pages += walk->nr_units;
-			addr += PAGE_SIZE;
-			pte++;
-		} while (++nr_unmapped < nr_pages && addr & ~PMD_MASK);
-	} while (nr_unmapped < nr_pages);
-}
-
-/**
- * pcpu_region_start - where a range of pages of all units begins
- * @chunk: the chunk
- * @page_start: index of the first page
- *
+/*
  * The region of a flush goes from the lowest to the highest unit, unused space
- * between them included.  One flush of it all is cheaper than one a CPU.
- *
- * Context: any.
- * Return: the address in the lowest unit.
+ * in between included.  One flush of it all is cheaper than one for each CPU.
  */
 static unsigned long pcpu_region_start(struct pcpu_chunk *chunk, int page_start)
 {
 	return pcpu_chunk_addr(chunk, pcpu_low_unit_cpu, page_start);
 }
 
-/**
- * pcpu_region_end - where a range of pages of all units ends
- * @chunk: the chunk
- * @page_end: index after the last page
- *
- * Context: any.
- * Return: the address after the last page in the highest unit.
- */
 static unsigned long pcpu_region_end(struct pcpu_chunk *chunk, int page_end)
 {
 	return pcpu_chunk_addr(chunk, pcpu_high_unit_cpu, page_end);
 }
 
-/**
- * pcpu_post_map_flush - flush the cache, the pages are mapped
- * @chunk: the chunk
- * @page_start: index of the first page
- * @page_end: index after the last page
+/* Leave the table: sleeping is allowed again. */
+static void pcpu_walk_leave(struct pcpu_walk *walk)
+{
+	if (!walk->table)
+		return;
+
+	lazy_mmu_mode_disable();
+	walk->table = NULL;
+	walk->base = 0;
+	cond_resched();
+}
+
+/* Use the table of @pte, which is the entry of @addr: no sleeping until left. */
+static int pcpu_walk_enter(struct pcpu_walk *walk, pte_t *pte,
+			   unsigned long addr)
+{
+	walk->table = pte - pte_index(addr);
+	walk->base = addr & PMD_MASK;
+	walk->mask |= PGTBL_PTE_MODIFIED;
+	lazy_mmu_mode_enable();
+
+	return PTRS_PER_PTE - pte_index(addr);
+}
+
+/* Go to the table of @addr, 0 if it could not be allocated. */
+static int pcpu_walk_alloc(struct pcpu_walk *walk, unsigned long addr)
+{
+	p4d_t *p4d;
+	pud_t *pud;
+	pmd_t *pmd;
+	pte_t *pte;
+
+	pcpu_walk_leave(walk);
+
+	p4d = p4d_alloc_track(&init_mm, pgd_offset_k(addr), addr, &walk->mask);
+	pud = p4d ? pud_alloc_track(&init_mm, p4d, addr, &walk->mask) : NULL;
+	pmd = pud ? pmd_alloc_track(&init_mm, pud, addr, &walk->mask) : NULL;
+	pte = pmd ? pte_alloc_kernel_track(pmd, addr, &walk->mask) : NULL;
+
+	return pte ? pcpu_walk_enter(walk, pte, addr) : 0;
+}
+
+/* Go to the table of @addr, or to none if there is none. */
+static int pcpu_walk_find(struct pcpu_walk *walk, unsigned long addr)
+{
+	pgd_t *pgd = pgd_offset_k(addr);
+	p4d_t *p4d = pgd_none(*pgd) ? NULL : p4d_offset(pgd, addr);
+	pud_t *pud = !p4d || p4d_none(*p4d) ? NULL : pud_offset(p4d, addr);
+	pmd_t *pmd = !pud || pud_none(*pud) ? NULL : pmd_offset(pud, addr);
+
+	pcpu_walk_leave(walk);
+
+	if (!pmd || pmd_none(*pmd))
+		return PTRS_PER_PTE - pte_index(addr);
+
+	return pcpu_walk_enter(walk, pte_offset_kernel(pmd, addr), addr);
+}
+
+/* For what needs no table. */
+static int pcpu_walk_tableless(struct pcpu_walk *walk, unsigned long addr)
+{
+	return INT_MAX;
+}
+
+/* The part of pcpu_walk_units() for a unit that lies across several tables */
+static noinline bool pcpu_walk_across(struct pcpu_walk *walk,
+				      struct pcpu_run run, int nr_in_table,
+				      pcpu_table_fn table_fn,
+				      pcpu_run_fn run_fn)
+{
+	int nr_left = run.nr;
+
+	run.nr = nr_in_table;
+	while (run.nr && run_fn(walk, run)) {
+		nr_left -= run.nr;
+		if (!nr_left)
+			return true;
+		run.addr += run.nr * PAGE_SIZE;
+		run.pages += run.nr * run.stride;
+		run.nr = min(nr_left, table_fn(walk, run.addr));
+	}
+
+	return false;
+}
+
+/*
+ * Handle the pages of all units, in the order of pcpu_cpu_units.  Returns true
+ * if the walk got to its end.
  *
- * Context: pcpu_alloc_mutex.
+ * Most units are in the table of the unit before: for these, all calls are
+ * inlined.
  */
+static __always_inline bool pcpu_walk_units(struct pcpu_walk *walk,
+					    pcpu_table_fn table_fn,
+					    pcpu_run_fn run_fn)
+{
+	const unsigned long start = (unsigned long)walk->chunk->base_addr +
+				    walk->page_start * PAGE_SIZE;
+	const unsigned long *offsets = pcpu_unit_offsets;
+	const struct pcpu_unit *unit = pcpu_cpu_units;
+	const struct pcpu_unit *last = unit + pcpu_nr_cpu_units, *end;
+	struct pcpu_run run = {
+		.pages	= walk->pages,
+		.nr	= walk->page_end - walk->page_start,
+		.prot	= PAGE_KERNEL,
+	};
+	const unsigned long size = run.nr * PAGE_SIZE;
+	bool done = false;
+
+	while (unit < last) {
+		run.stride = unit->nr;
+		for (end = unit + run.stride; unit < end; unit++, run.pages++) {
+			int nr = run.nr;
+
+			run.addr = start + offsets[unit->cpu];
+			if (run.addr + size - walk->base > PMD_SIZE)
+				nr = table_fn(walk, run.addr);
+			if (unlikely(nr < run.nr)) {
+				if (!pcpu_walk_across(walk, run, nr, table_fn,
+						      run_fn))
+					goto out;
+			} else if (!run_fn(walk, run)) {
+				goto out;
+			}
+		}
+		/* The first row of the node is behind us, skip the others. */
+		run.pages += run.stride * (run.nr - 1);
+	}
+	done = true;
+out:
+	pcpu_walk_leave(walk);
+	if (walk->mask & ARCH_PAGE_TABLE_SYNC_MASK)
+		arch_sync_kernel_mappings(pcpu_region_start(walk->chunk,
+							    walk->page_start),
+					  pcpu_region_end(walk->chunk,
+							  walk->page_end));
+	return done;
+}
+
+/* Map pages; ends the walk at an entry that is in use already. */
+static __always_inline bool pcpu_map(struct pcpu_walk *walk,
+				     struct pcpu_run run)
+{
+	pte_t *pte = walk->table + pte_index(run.addr), *end = pte + run.nr;
+
+	do {
+		struct page *page = *run.pages;
+
+		if (WARN_ON_ONCE(!pte_none(ptep_get(pte))))
+			return false;
+		/* No page is found by its address without its chunk. */
+		pcpu_set_page_chunk(page, walk->chunk);
+		set_pte_at(&init_mm, run.addr, pte, mk_pte(page, run.prot));
+		run.addr += PAGE_SIZE;
+		run.pages += run.stride;
+	} while (++pte < end);
+
+	return true;
+}
+
+/* Unmap and stage pages, NULL for an entry that is empty. */
+static __always_inline bool pcpu_unmap(struct pcpu_walk *walk,
+				       struct pcpu_run run)
+{
+	pte_t *pte = walk->table + pte_index(run.addr), *end = pte + run.nr;
+
+	if (WARN_ON_ONCE(!walk->table)) {
+		for (; run.nr; run.nr--, run.pages += run.stride)
+			*run.pages = NULL;
+		return true;
+	}
+
+	do {
+		pte_t old = ptep_get_and_clear(&init_mm, run.addr, pte);
+		struct page *page = NULL;
+
+		if (!WARN_ON_ONCE(!pte_present(old))) {
+			page = pte_page(old);
+			pcpu_set_page_chunk(page, NULL);
+		}
+		*run.pages = page;
+		run.addr += PAGE_SIZE;
+		run.pages += run.stride;
+	} while (++pte < end);
+
+	return true;
+}
+
+/* Undo pcpu_map() as far as it got: what else is mapped there is not ours. */
+static bool pcpu_undo_map(struct pcpu_walk *walk, struct pcpu_run run)
+{
+	pte_t *pte = walk->table + pte_index(run.addr);
+
+	for (; walk->table && run.nr; run.nr--, pte++) {
+		pte_t old = ptep_get(pte);
+
+		if (pte_present(old) &&
+		    pte_pfn(old) == page_to_pfn(*run.pages)) {
+			ptep_get_and_clear(&init_mm, run.addr, pte);
+			pcpu_set_page_chunk(*run.pages, NULL);
+		}
+		run.addr += PAGE_SIZE;
+		run.pages += run.stride;
+	}
+
+	return true;
+}
+
+/* KMSAN maps metadata beside ours, which takes memory for each page. */
+static bool pcpu_kmsan_map(struct pcpu_walk *walk, struct pcpu_run run)
+{
+	int err = 0;
+
+	for (; run.nr && !err; run.nr--) {
+		err = kmsan_vmap_pages_range_noflush(run.addr,
+						     run.addr + PAGE_SIZE,
+						     run.prot, run.pages,
+						     PAGE_SHIFT, walk->gfp);
+		run.addr += PAGE_SIZE;
+		run.pages += run.stride;
+	}
+
+	return !err;
+}
+
+static bool pcpu_kmsan_unmap(struct pcpu_walk *walk, struct pcpu_run run)
+{
+	kmsan_vunmap_range_noflush(run.addr, run.addr + run.nr * PAGE_SIZE);
+	return true;
+}
+
 static void pcpu_post_map_flush(struct pcpu_chunk *chunk, int page_start,
 				int page_end)
 {
@@ -502,14 +549,6 @@ static void pcpu_post_map_flush(struct pcpu_chunk *chunk, int page_start,
 			 pcpu_region_end(chunk, page_end));
 }
 
-/**
- * pcpu_pre_unmap_flush - flush the cache, the pages are about to be unmapped
- * @chunk: the chunk
- * @page_start: index of the first page
- * @page_end: index after the last page
- *
- * Context: pcpu_alloc_mutex.
- */
 static void pcpu_pre_unmap_flush(struct pcpu_chunk *chunk, int page_start,
 				 int page_end)
 {
@@ -517,147 +556,50 @@ static void pcpu_pre_unmap_flush(struct pcpu_chunk *chunk, int page_start,
 			   pcpu_region_end(chunk, page_end));
 }
 
-/**
- * pcpu_post_unmap_tlb_flush - flush the TLB and free what was unmapped
- * @chunk: the chunk
- * @page_start: index of the first page that was unmapped since the last flush
- * @page_end: index after the last one
- *
- * Only now does no CPU have a translation to the collected pages any more,
- * and they may go back to the page allocator.
- *
- * Context: pcpu_alloc_mutex.  Reschedules.
- */
-static void pcpu_post_unmap_tlb_flush(struct pcpu_chunk *chunk, int page_start,
-				      int page_end)
+/* Unmap a range with pcpu_unmap() or pcpu_undo_map(), without a TLB flush. */
+static __always_inline void pcpu_unmap_pages(struct pcpu_walk *walk,
+					     pcpu_run_fn run_fn)
 {
-	flush_tlb_kernel_range(pcpu_region_start(chunk, page_start),
-			       pcpu_region_end(chunk, page_end));
-	pcpu_free_pages(pcpu_get_pages(0), pcpu_nr_unmapped);
-	pcpu_nr_unmapped = 0;
+	pcpu_pre_unmap_flush(walk->chunk, walk->page_start, walk->page_end);
+	pcpu_walk_units(walk, pcpu_walk_find, run_fn);
+	if (IS_ENABLED(CONFIG_KMSAN))
+		pcpu_walk_units(walk, pcpu_walk_tableless, pcpu_kmsan_unmap);
+}
+
+/*
+ * Map the staged pages of a range; returns 0, or -ENOMEM with none mapped.  A
+ * TLB may remember then what was mapped for a moment.
+ */
+static int pcpu_map_pages(struct pcpu_walk *walk)
+{
+	unsigned int flags;
+	bool done = true;
+
+	/* Page tables are allocated without gfp flags, but in this scope. */
+	flags = memalloc_apply_gfp_scope(walk->gfp);
+	if (IS_ENABLED(CONFIG_KMSAN))
+		done = pcpu_walk_units(walk, pcpu_walk_tableless,
+				       pcpu_kmsan_map);
+	if (done)
+		done = pcpu_walk_units(walk, pcpu_walk_alloc, pcpu_map);
+	memalloc_restore_scope(flags);
+	if (done)
+		return 0;
+
+	pcpu_unmap_pages(walk, pcpu_undo_map);
+	return -ENOMEM;
 }
 
 /**
- * pcpu_kmsan_unmap - unmap the metadata that KMSAN has mapped for a range
- * @chunk: the chunk
- * @page_start: index of the first page
- * @page_end: index after the last page
- *
- * Context: pcpu_alloc_mutex.  Needs no memory.
- */
-static void pcpu_kmsan_unmap(struct pcpu_chunk *chunk, int page_start,
-			     int page_end)
-{
-	const int nr_units = num_possible_cpus();
-	int unit;
-
-	for (unit = 0; unit < nr_units; unit++) {
-		unsigned int cpu = pcpu_unit_cpus[unit];
-
-		kmsan_vunmap_range_noflush(pcpu_chunk_addr(chunk, cpu,
-							   page_start),
-					   pcpu_chunk_addr(chunk, cpu,
-							   page_end));
-	}
-}
-
-/**
- * pcpu_kmsan_map - have KMSAN map its metadata for a range
- * @chunk: the chunk
- * @pages: the staged pages
- * @page_start: index of the first page
- * @page_end: index after the last page
- * @gfp: allocation flags
- *
- * KMSAN maps its own metadata beside ours, which takes memory for each page.
- *
- * Context: pcpu_alloc_mutex.  May sleep as @gfp allows.
- * Return: 0, or -ENOMEM with some of it mapped.
- */
-static int pcpu_kmsan_map(struct pcpu_chunk *chunk, struct page **pages,
-			  int page_start, int page_end, gfp_t gfp)
-{
-	const int nr_units = num_possible_cpus();
-	int i, unit;
-
-	for (i = page_start; i < page_end; i++) {
-		for (unit = 0; unit < nr_units; unit++) {
-			unsigned int cpu = pcpu_unit_cpus[unit];
-			unsigned long addr = pcpu_chunk_addr(chunk, cpu, i);
-
-			if (kmsan_vmap_pages_range_noflush(addr,
-							   addr + PAGE_SIZE,
-							   PAGE_KERNEL, pages++,
-							   PAGE_SHIFT, gfp))
-				return -ENOMEM;
-		}
-	}
-
-	return 0;
-}
-
-/**
- * __pcpu_unmap_pages - unmap as many pages of a range as are mapped
- * @chunk: the chunk
- * @pages: where to stage them
- * @page_start: index of the first page
- * @page_end: index after the last page
- * @nr_mapped: the number of mapped pages, counted in the order of a walk
- *
- * Context: pcpu_alloc_mutex.  Reschedules, needs no memory.
- */
-static void __pcpu_unmap_pages(struct pcpu_chunk *chunk, struct page **pages,
-			       int page_start, int page_end, int nr_mapped)
-{
-	struct pcpu_walk walk = { .nr_units = num_possible_cpus() };
-	int unit, nr;
-
-	pcpu_pre_unmap_flush(chunk, page_start, page_end);
-
-	for (unit = 0; nr_mapped; unit++, nr_mapped -= nr) {
-		unsigned int cpu = pcpu_unit_cpus[unit];
-
-		nr = min(nr_mapped, page_end - page_start);
-		pcpu_unmap_unit(&walk, pcpu_chunk_addr(chunk, cpu, page_start),
-				pages + unit, nr);
-	}
-
-	pcpu_walk_end(&walk, pcpu_region_start(chunk, page_start),
-		      pcpu_region_end(chunk, page_end));
-	pcpu_kmsan_unmap(chunk, page_start, page_end);
-}
-
-/**
- * pcpu_unmap_pages - unmap a populated range and stage its pages
- * @chunk: the chunk
- * @pages: where to stage them
- * @page_start: index of the first page
- * @page_end: index after the last page
- *
- * Context: pcpu_alloc_mutex.  Reschedules, needs no memory.
- * Return: the number of staged pages.  The caller has the TLB flushed before
- * it frees them.
- */
-static int pcpu_unmap_pages(struct pcpu_chunk *chunk, struct page **pages,
-			    int page_start, int page_end)
-{
-	int nr = (page_end - page_start) * num_possible_cpus();
-
-	__pcpu_unmap_pages(chunk, pages, page_start, page_end, nr);
-	return nr;
-}
-
-/**
- * __pcpu_map_pages - map consecutive pages of one unit of the first chunk
+ * __pcpu_map_pages - map consecutive pages of a unit of the first chunk
  * @addr: where to map the first page
  * @pages: the pages
- * @nr_pages: how many
- * @gfp: allocation flags, of no use yet
+ * @nr_pages: number of pages
+ * @gfp: unused, as the page tables exist
  *
- * Not called on architectures whose first chunk is never mapped page by page.
+ * Called at boot, where the architecture can map the first chunk page by page.
  *
- * Context: boot, with the page tables in place and no page allocator yet.
- * Return: 0, or -ENOMEM if a page table was missing nevertheless.
+ * Return: 0, or a negative error code if a page table is missing after all.
  */
 static __maybe_unused int __pcpu_map_pages(unsigned long addr,
 					   struct page **pages, int nr_pages,
@@ -667,160 +609,125 @@ static __maybe_unused int __pcpu_map_pages(unsigned long addr,
 					PAGE_KERNEL, pages, PAGE_SHIFT, gfp);
 }
 
-/**
- * pcpu_map_units - map the staged pages of a range, as far as possible
- * @chunk: the chunk
- * @pages: the staged pages
- * @page_start: index of the first page
- * @page_end: index after the last page
- *
- * Context: pcpu_alloc_mutex, allocates according to the memalloc scope.
- * Return: how many are mapped, in the order of the walk; fewer than all if a
- * page table could not be allocated.
- */
-static int pcpu_map_units(struct pcpu_chunk *chunk, struct page **pages,
-			  int page_start, int page_end)
+static void pcpu_free_unmapped(void)
 {
-	struct pcpu_walk walk = {
-		.chunk		= chunk,
-		.nr_units	= num_possible_cpus(),
-		.prot		= PAGE_KERNEL,
-	};
-	const int nr_pages = page_end - page_start;
-	int unit, nr = nr_pages;
+	pcpu_free_pages(pcpu_staged, pcpu_nr_unmapped);
+	pcpu_nr_unmapped = 0;
+}
 
-	for (unit = 0; unit < walk.nr_units && nr == nr_pages; unit++) {
-		unsigned int cpu = pcpu_unit_cpus[unit];
-
-		nr = pcpu_map_unit(&walk,
-				   pcpu_chunk_addr(chunk, cpu, page_start),
-				   pages + unit, nr_pages);
-	}
-
-	pcpu_walk_end(&walk, pcpu_region_start(chunk, page_start),
-		      pcpu_region_end(chunk, page_end));
-	return (unit - 1) * nr_pages + nr;
+/* mm/percpu.c has not asked for a flush of what is staged: the array is needed. */
+static void pcpu_flush_forgotten(void)
+{
+	flush_tlb_kernel_range(VMALLOC_START, VMALLOC_END);
+	pcpu_free_unmapped();
 }
 
 /**
- * pcpu_map_pages - map the staged pages of a range
- * @chunk: the chunk
- * @pages: the staged pages
- * @page_start: index of the first page
- * @page_end: index after the last page
- * @gfp: allocation flags
- *
- * Page tables are allocated without flags of their own, so that @gfp has to
- * reach them as the scope of the task.
- *
- * Context: pcpu_alloc_mutex.  May sleep as @gfp allows.
- * Return: 0, or -ENOMEM with nothing mapped; the caller has the TLB flushed
- * before it frees the pages.
- */
-static int pcpu_map_pages(struct pcpu_chunk *chunk, struct page **pages,
-			  int page_start, int page_end, gfp_t gfp)
-{
-	const int nr = (page_end - page_start) * num_possible_cpus();
-	unsigned int flags = memalloc_apply_gfp_scope(gfp);
-	int nr_mapped = 0;
-	int err;
-
-	err = pcpu_kmsan_map(chunk, pages, page_start, page_end, gfp);
-	if (!err)
-		nr_mapped = pcpu_map_units(chunk, pages, page_start, page_end);
-	memalloc_restore_scope(flags);
-
-	if (nr_mapped == nr)
-		return 0;
-
-	__pcpu_unmap_pages(chunk, pages, page_start, page_end, nr_mapped);
-	return -ENOMEM;
-}
-
-/**
- * pcpu_populate_chunk - back a range of pages of a chunk with memory
+ * pcpu_populate_chunk - back a range of pages with memory, in all units
  * @chunk: the chunk
  * @page_start: index of the first page
  * @page_end: index after the last page
  * @gfp: allocation flags
  *
- * None of the pages may be populated yet.  What they contain is undefined.
+ * None of the pages may be populated yet.  Their content is undefined.
  *
- * Context: pcpu_alloc_mutex.  May sleep as @gfp allows.
- * Return: 0, or -ENOMEM with the chunk as it was.
+ * Return: 0, or -ENOMEM with the chunk unchanged.
  */
 static int pcpu_populate_chunk(struct pcpu_chunk *chunk, int page_start,
 			       int page_end, gfp_t gfp)
 {
-	struct page **pages = pcpu_get_pages(0);
-	int err;
+	struct pcpu_walk walk = {
+		.chunk		= chunk,
+		.page_start	= page_start,
+		.page_end	= page_end,
+		.pages		= pcpu_staged,
+		.gfp		= gfp,
+	};
 
-	VM_WARN_ON_ONCE(pcpu_nr_unmapped);
+	lockdep_assert_held(&pcpu_alloc_mutex);
 
-	err = pcpu_alloc_pages(pages, page_end - page_start,
-			       gfp | __GFP_HIGHMEM);
-	if (err)
-		return err;
+	if (WARN_ON_ONCE(pcpu_nr_unmapped))
+		pcpu_flush_forgotten();
 
-	err = pcpu_map_pages(chunk, pages, page_start, page_end, gfp);
-	if (err)
-		goto free_pages;
+	if (pcpu_alloc_pages(walk.pages, page_end - page_start,
+			     gfp | __GFP_HIGHMEM))
+		return -ENOMEM;
+
+	if (pcpu_map_pages(&walk))
+		goto flush_and_free;
 
 	pcpu_post_map_flush(chunk, page_start, page_end);
-
-	/* the last page that was mapped stands for all of them */
-	VM_WARN_ON_ONCE(pcpu_get_page_chunk(pcpu_chunk_page(chunk,
-							    pcpu_high_unit_cpu,
-							    page_end - 1)) !=
-			chunk);
 	return 0;
 
-free_pages:
-	/* some may have been mapped for a moment, which a TLB can remember */
-	pcpu_nr_unmapped = (page_end - page_start) * num_possible_cpus();
+flush_and_free:
+	pcpu_nr_unmapped = (page_end - page_start) * pcpu_nr_cpu_units;
 	pcpu_post_unmap_tlb_flush(chunk, page_start, page_end);
-	return err;
+	return -ENOMEM;
 }
 
 /**
- * pcpu_depopulate_chunk - take the memory of a range of pages of a chunk away
+ * pcpu_depopulate_chunk - take the memory of a range of pages, in all units
  * @chunk: the chunk
  * @page_start: index of the first page
  * @page_end: index after the last page
  *
- * All of the pages must be populated.  They are collected until either
- * pcpu_post_unmap_tlb_flush() or pcpu_destroy_chunk() frees them, and the
- * caller populates nothing and turns to no other chunk before that.
- *
- * Context: pcpu_alloc_mutex.  Reschedules, needs no memory.
+ * All of the pages must be populated.  They wait in the staging array until
+ * pcpu_post_unmap_tlb_flush() or pcpu_destroy_chunk() frees them; the caller
+ * calls one of them before it populates anything or turns to another chunk.
+ * Cannot fail and allocates nothing.
  */
 static void pcpu_depopulate_chunk(struct pcpu_chunk *chunk, int page_start,
 				  int page_end)
 {
-	struct page **pages = pcpu_get_pages(0) + pcpu_nr_unmapped;
+	const int nr = (page_end - page_start) * pcpu_nr_cpu_units;
+	struct pcpu_walk walk = {
+		.chunk		= chunk,
+		.page_start	= page_start,
+		.page_end	= page_end,
+	};
 
-	pcpu_nr_unmapped += pcpu_unmap_pages(chunk, pages, page_start,
-					     page_end);
-	VM_WARN_ON_ONCE(pcpu_nr_unmapped >
-			pcpu_unit_pages * num_possible_cpus());
+	lockdep_assert_held(&pcpu_alloc_mutex);
+
+	if (WARN_ON_ONCE(pcpu_nr_unmapped + nr >
+			 pcpu_unit_pages * pcpu_nr_cpu_units))
+		pcpu_flush_forgotten();
+
+	walk.pages = pcpu_staged + pcpu_nr_unmapped;
+	pcpu_unmap_pages(&walk, pcpu_unmap);
+	pcpu_nr_unmapped += nr;
+}
+
+/**
+ * pcpu_post_unmap_tlb_flush - flush the TLB and free what was unmapped
+ * @chunk: the chunk
+ * @page_start: index of the first page that was unmapped since the last flush
+ * @page_end: index after the last one
+ */
+static void pcpu_post_unmap_tlb_flush(struct pcpu_chunk *chunk, int page_start,
+				      int page_end)
+{
+	lockdep_assert_held(&pcpu_alloc_mutex);
+
+	flush_tlb_kernel_range(pcpu_region_start(chunk, page_start),
+			       pcpu_region_end(chunk, page_end));
+	pcpu_free_unmapped();
 }
 
 /**
  * pcpu_create_chunk - set up a chunk with no page populated
  * @gfp: allocation flags
  *
- * Whatever populating and depopulating need besides pages and page tables is
- * obtained here, so that they cannot lack it.
+ * Allocates all that the other hooks need besides pages and page tables.
  *
- * Context: pcpu_alloc_mutex.  May sleep as @gfp allows.
  * Return: the chunk, or NULL if memory or vmalloc space is short.
  */
 static struct pcpu_chunk *pcpu_create_chunk(gfp_t gfp)
 {
 	struct vm_struct **areas;
 	struct pcpu_chunk *chunk;
+	int group;
 
-	if (!pcpu_get_pages(gfp) || pcpu_get_unit_cpus(gfp))
+	if (!pcpu_get_pages(gfp))
 		return NULL;
 
 	chunk = pcpu_alloc_chunk(gfp);
@@ -831,6 +738,13 @@ static struct pcpu_chunk *pcpu_create_chunk(gfp_t gfp)
 				  pcpu_nr_groups, pcpu_atom_size, gfp);
 	if (!areas)
 		goto free_chunk;
+
+	/*
+	 * Units fill the areas to the last page.  Without this, readers of
+	 * vmalloc space like /proc/kcore take that page for a guard page.
+	 */
+	for (group = 0; group < pcpu_nr_groups; group++)
+		areas[group]->flags |= VM_NO_GUARD;
 
 	chunk->data = areas;
 	chunk->base_addr = areas[0]->addr - pcpu_group_offsets[0];
@@ -848,9 +762,7 @@ free_chunk:
  * pcpu_destroy_chunk - give up a chunk
  * @chunk: the chunk with no page populated any more, or NULL
  *
- * Pages that wait for a TLB flush were this chunk's: flush and free them.
- *
- * Context: pcpu_alloc_mutex.  Reschedules.
+ * mm/percpu.c asks for no TLB flush before this.
  */
 static void pcpu_destroy_chunk(struct pcpu_chunk *chunk)
 {
@@ -867,10 +779,9 @@ static void pcpu_destroy_chunk(struct pcpu_chunk *chunk)
 }
 
 /**
- * pcpu_addr_to_page - look up the page that backs an address
- * @addr: an address in the unit of a possible CPU, not in the first chunk
+ * pcpu_addr_to_page - look up the page that backs an address, in any context
+ * @addr: an address in a unit, not in the first chunk
  *
- * Context: any; the address must not be depopulated meanwhile.
  * Return: the page, or NULL if nothing is mapped there.
  */
 static struct page *pcpu_addr_to_page(void *addr)
@@ -879,13 +790,11 @@ static struct page *pcpu_addr_to_page(void *addr)
 }
 
 /**
- * pcpu_verify_alloc_info - check the layout of the units
+ * pcpu_verify_alloc_info - check the layout of the units while booting
  * @ai: the layout
  *
- * Units may lie anywhere in any number of groups, as they are mapped page by
- * page.
+ * Pages are mapped one by one, so that any layout will do.
  *
- * Context: boot, before there is a page allocator.
  * Return: 0, always.
  */
 static int __init pcpu_verify_alloc_info(const struct pcpu_alloc_info *ai)
@@ -894,15 +803,14 @@ static int __init pcpu_verify_alloc_info(const struct pcpu_alloc_info *ai)
 }
 
 /**
- * pcpu_should_reclaim_chunk - is it time to take empty pages from a chunk?
+ * pcpu_should_reclaim_chunk - decide whether to reclaim empty pages of a chunk
  * @chunk: the chunk, in which something was just freed
  *
- * A chunk that was isolated by an earlier reclaim gives up all pages that
- * have since fallen empty.  Another one is worth the trouble when a quarter
- * of it is empty, and can afford it when the others have enough empty pages
- * for atomic allocations.  What was mapped at boot stays.
+ * A chunk that was isolated by an earlier reclaim gives up all pages that have
+ * fallen empty since.  Another chunk is worth the effort when a quarter of it
+ * is empty, and can spare the pages when the others have enough empty ones for
+ * atomic allocations.  What was mapped at boot stays.
  *
- * Context: pcpu_lock, any context.
  * Return: true if the caller shall have the chunk depopulated.
  */
 static bool pcpu_should_reclaim_chunk(struct pcpu_chunk *chunk)

@@ -25,13 +25,20 @@ compiles()
 	while read -r line; do
 		grep -x "$line" "$objects/.config" || return 1
 	done <"$1"
-	nm "$objects/mm/percpu.o" | grep -q ' pcpu_populate_chunk'
+	nm "$objects/mm/percpu.o" | grep -q ' pcpu_populate_chunk' || return 1
+
+	# mm/percpu.c creates its tracepoints, and headers included later do not
+	nm "$objects/mm/percpu.o" | grep -q ' D __tracepoint_percpu_' || return 1
+	! nm "$objects/mm/percpu.o" | grep ' D __tracepoint_' |
+		grep -v ' __tracepoint_percpu_'
 }
 
 for kunit in n y; do
 	for numa in n y; do
 		{
 			echo CONFIG_SMP=y
+			echo CONFIG_FTRACE=y
+			echo CONFIG_ENABLE_DEFAULT_TRACERS=y
 			[ $kunit = n ] || echo CONFIG_KUNIT=y
 			if [ $numa = y ]; then
 				echo CONFIG_PCI=y

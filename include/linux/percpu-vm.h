@@ -10,6 +10,7 @@
 #define _LINUX_PERCPU_VM_H
 
 #include <linux/init.h>
+#include <linux/nodemask_types.h>
 #include <linux/types.h>
 
 struct page;
@@ -20,9 +21,10 @@ struct pcpu_chunk;
  * enum percpu_vm_event - what the backend does to the rest of the kernel
  * @PERCPU_VM_CREATE: it is about to allocate a chunk, or areas for one
  * @PERCPU_VM_DESTROY: it is about to free one of these
- * @PERCPU_VM_ALLOC: it is about to ask for a block of pages
- * @PERCPU_VM_ALLOCATED: it has got one
- * @PERCPU_VM_FREE: it is about to free one
+ * @PERCPU_VM_ALLOC: it is about to request a block of pages, or a page
+ * @PERCPU_VM_BULK: it is about to request pages in bulk
+ * @PERCPU_VM_ALLOCATED: it has got some
+ * @PERCPU_VM_FREE: it is about to free contiguous pages
  * @PERCPU_VM_TABLE: it is about to go down to a page table, or to build it
  * @PERCPU_VM_METADATA: it is about to have KMSAN map what belongs to a page
  * @PERCPU_VM_LAZY_ENABLE: it is about to enable lazy MMU mode
@@ -37,6 +39,7 @@ enum percpu_vm_event {
 	PERCPU_VM_CREATE,
 	PERCPU_VM_DESTROY,
 	PERCPU_VM_ALLOC,
+	PERCPU_VM_BULK,
 	PERCPU_VM_ALLOCATED,
 	PERCPU_VM_FREE,
 	PERCPU_VM_TABLE,
@@ -55,7 +58,7 @@ enum percpu_vm_event {
  * @event: which one
  * @gfp: the flags of an allocation
  * @node: where it is wanted
- * @order: log2 of the number of pages
+ * @nr: the number of pages; lowering it makes the bulk allocator stop early
  * @page: the first page, when there is one
  * @start: the address of a table, or the first one to flush or to sync
  * @end: the address after the last one
@@ -64,7 +67,7 @@ struct percpu_vm_call {
 	enum percpu_vm_event	event;
 	gfp_t			gfp;
 	int			node;
-	unsigned int		order;
+	int			nr;
 	struct page		*page;
 	unsigned long		start;
 	unsigned long		end;
@@ -73,12 +76,12 @@ struct percpu_vm_call {
 /**
  * struct percpu_vm_observer - someone who wants to know
  * @call: called for what the backend does on behalf of the observing task;
- *	  when this returns false what can fail does, and a block is not freed
+ *	  when this returns false what can fail does, and pages are not freed
  *	  but the observer's
  */
 struct percpu_vm_observer {
 	bool (*call)(struct percpu_vm_observer *observer,
-		     const struct percpu_vm_call *call);
+		     struct percpu_vm_call *call);
 };
 
 /**
@@ -87,12 +90,14 @@ struct percpu_vm_observer {
  * @unit_pages: number of pages in a unit
  * @low_cpu: the CPU with the lowest unit
  * @high_cpu: the CPU with the highest unit
+ * @max_order: log2 of the number of pages in half a pageblock
  */
 struct percpu_vm_layout {
 	int		nr_units;
 	int		unit_pages;
 	unsigned int	low_cpu;
 	unsigned int	high_cpu;
+	int		max_order;
 };
 
 /**
@@ -110,6 +115,7 @@ struct percpu_vm_policy {
 };
 
 void percpu_vm_observe(struct percpu_vm_observer *observer);
+void percpu_vm_allow_nodes(const nodemask_t *nodes);
 
 /*
  * The hooks, under the locks that mm/percpu.c holds for them: after
@@ -141,6 +147,7 @@ bool percpu_vm_has_tables(struct pcpu_chunk *chunk);
 struct page *percpu_vm_page(struct pcpu_chunk *chunk, unsigned int cpu,
 			    int page_idx);
 struct page *percpu_vm_addr_to_page(void *addr);
+unsigned long percpu_vm_area_end(unsigned long addr);
 phys_addr_t percpu_vm_ptr_to_phys(void *addr);
 struct pcpu_chunk *percpu_vm_page_chunk(struct page *page);
 

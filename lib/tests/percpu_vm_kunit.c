@@ -13,17 +13,22 @@
 #include <linux/gfp.h>
 #include <linux/kthread.h>
 #include <linux/mm.h>
+#include <linux/nodemask.h>
+#include <linux/page-flags.h>
 #include <linux/percpu.h>
 #include <linux/percpu-vm.h>
 #include <linux/pgtable.h>
 #include <linux/prandom.h>
 #include <linux/sched/mm.h>
 #include <linux/smp.h>
+#include <linux/sort.h>
 #include <linux/vmalloc.h>
 
 #define NO_LIMIT	LONG_MAX
 #define MAX_FLUSHES	16
-#define MAX_TABLES	64
+#define MAX_BUSY	512	/* pages without a chance for others to run */
+#define BULK_PAGES	128	/* at most requested in bulk */
+#define ORDER_RETRY	8	/* requests before a refused order is tried again */
 #define MAX_WATCHED	256	/* pages to look for one of them in */
 #define EMPTY_PAGES	4	/* that mm/percpu.c has ready */
 #define MODEL_SEED	20261122
@@ -66,10 +71,14 @@ struct flush {
  * @part_fail: which part of a chunk cannot be created, counted from 1
  * @metadata_fail: for which page KMSAN cannot map anything, counted from 1
  * @block_fail: which allocation of more than one page fails, counted from 1
+ * @block_order: the largest order of blocks that there are
+ * @bulk_limit: how many pages the bulk allocator can give at a time
  * @nr_created: how many parts of a chunk were to be created
  * @nr_parts: how many of them there are
  * @nr_metadata: for how many pages KMSAN was to map something
  * @nr_blocks: how many allocations of more than one page there were
+ * @nr_refused: how many of them failed as @block_order has it
+ * @nr_bulk: how many allocations in bulk there were
  * @nr_calls: how many allocations were tried
  * @nr_granted: how many of them there was memory for
  * @nr_tables: how many tables were gone down to
@@ -87,14 +96,15 @@ struct flush {
  * @max_tables_busy: how many tables that was at most
  * @nr_allocated: how many pages were allocated
  * @nr_freed: how many pages were freed
+ * @nr_runs: in how many contiguous runs
  * @nr_stale: how many of them still led to a chunk
  * @nr_early: how many of them were mapped somewhere in the watched range
- * @nr_dead: how many of them were free already, or not a block's
+ * @nr_dead: how many of them were free already, or had another reference
  * @gfp: what the caller passes
  * @nr_bad_gfp: how many allocations had other flags than they should
  * @nr_bad_scope: how many tables were allocated outside the scope of @gfp
- * @hold: take over the blocks that are freed
- * @held: those blocks
+ * @hold: take over the pages that are freed
+ * @held: those pages
  * @nr_held: how many
  * @nr_flushes: how many flushes there were
  * @flushes: the first ones of them
@@ -115,10 +125,14 @@ struct percpu_vm_test {
 	long				part_fail;
 	long				metadata_fail;
 	long				block_fail;
+	int				block_order;
+	int				bulk_limit;
 	long				nr_created;
 	long				nr_parts;
 	long				nr_metadata;
 	long				nr_blocks;
+	long				nr_refused;
+	long				nr_bulk;
 	long				nr_calls;
 	long				nr_granted;
 	long				nr_tables;
@@ -135,6 +149,7 @@ struct percpu_vm_test {
 	long				max_tables_busy;
 	long				nr_allocated;
 	long				nr_freed;
+	long				nr_runs;
 	long				nr_stale;
 	long				nr_early;
 	long				nr_dead;
@@ -195,8 +210,8 @@ static void check_gfp(struct percpu_vm_test *ctx,
 {
 	gfp_t expected = ctx->gfp | __GFP_HIGHMEM;
 
-	/* more than a page is a bonus: no pains, no noise, no other node */
-	if (call->order) {
+	/* high orders are opportunistic */
+	if (call->event == PERCPU_VM_ALLOC && call->nr > 1) {
 		expected &= ~__GFP_RECLAIM;
 		expected |= __GFP_NOWARN | __GFP_NOMEMALLOC | __GFP_THISNODE;
 	}
@@ -231,9 +246,24 @@ static bool see_alloc(struct percpu_vm_test *ctx,
 	ctx->nr_calls++;
 	if (ctx->gfp)
 		check_gfp(ctx, call);
-	if (call->order && ++ctx->nr_blocks == ctx->block_fail)
+	if (call->nr > 1 && ++ctx->nr_blocks == ctx->block_fail)
 		return false;
-	return 1L << call->order <= ctx->page_limit;
+	if (call->nr > 1 && ilog2(call->nr) > ctx->block_order) {
+		ctx->nr_refused++;
+		return false;
+	}
+	return call->nr <= ctx->page_limit;
+}
+
+static bool see_bulk(struct percpu_vm_test *ctx, struct percpu_vm_call *call)
+{
+	ctx->nr_calls++;
+	ctx->nr_bulk++;
+	if (ctx->gfp)
+		check_gfp(ctx, call);
+	call->nr = min(call->nr, ctx->bulk_limit);
+	call->nr = min_t(long, call->nr, ctx->page_limit);
+	return call->nr;
 }
 
 static bool see_free(struct percpu_vm_test *ctx,
@@ -241,13 +271,14 @@ static bool see_free(struct percpu_vm_test *ctx,
 {
 	int i;
 
-	for (i = 0; i < 1 << call->order; i++) {
+	ctx->nr_runs++;
+	for (i = 0; i < call->nr; i++) {
 		struct page *page = call->page + i;
 
 		ctx->nr_freed++;
 		if (percpu_vm_page_chunk(page))
 			ctx->nr_stale++;
-		if (page_count(page) != !i)
+		if (page_count(page) != 1)
 			ctx->nr_dead++;
 		if (ctx->chunk && nr_watched(ctx) <= MAX_WATCHED &&
 		    is_mapped(ctx, page))
@@ -284,7 +315,7 @@ static void see_busy(struct percpu_vm_test *ctx, int nr_pages, int nr_tables)
 }
 
 static bool see_call(struct percpu_vm_observer *observer,
-		     const struct percpu_vm_call *call)
+		     struct percpu_vm_call *call)
 {
 	struct percpu_vm_test *ctx =
 		container_of(observer, struct percpu_vm_test, observer);
@@ -316,15 +347,17 @@ static bool see_call(struct percpu_vm_observer *observer,
 		break;
 	case PERCPU_VM_ALLOC:
 		return see_alloc(ctx, call);
+	case PERCPU_VM_BULK:
+		return see_bulk(ctx, call);
 	case PERCPU_VM_ALLOCATED:
 		ctx->nr_granted++;
-		totals.pages += 1L << call->order;
-		ctx->nr_allocated += 1L << call->order;
-		ctx->page_limit -= 1L << call->order;
-		see_busy(ctx, 1 << call->order, 0);
+		totals.pages += call->nr;
+		ctx->nr_allocated += call->nr;
+		ctx->page_limit -= call->nr;
+		see_busy(ctx, call->nr, 0);
 		break;
 	case PERCPU_VM_FREE:
-		see_busy(ctx, 1 << call->order, 0);
+		see_busy(ctx, call->nr, 0);
 		return see_free(ctx, call);
 	case PERCPU_VM_RESCHED:
 		ctx->pages_busy = 0;
@@ -365,10 +398,14 @@ static void watch(struct percpu_vm_test *ctx, int page_start, int page_end)
 	ctx->part_fail = 0;
 	ctx->metadata_fail = 0;
 	ctx->block_fail = 0;
+	ctx->block_order = INT_MAX;
+	ctx->bulk_limit = INT_MAX;
 	ctx->nr_created = 0;
 	ctx->nr_parts = 0;
 	ctx->nr_metadata = 0;
 	ctx->nr_blocks = 0;
+	ctx->nr_refused = 0;
+	ctx->nr_bulk = 0;
 	ctx->nr_calls = 0;
 	ctx->nr_granted = 0;
 	ctx->nr_tables = 0;
@@ -383,6 +420,7 @@ static void watch(struct percpu_vm_test *ctx, int page_start, int page_end)
 	ctx->max_tables_busy = 0;
 	ctx->nr_allocated = 0;
 	ctx->nr_freed = 0;
+	ctx->nr_runs = 0;
 	ctx->nr_stale = 0;
 	ctx->nr_early = 0;
 	ctx->nr_dead = 0;
@@ -395,9 +433,11 @@ static void watch(struct percpu_vm_test *ctx, int page_start, int page_end)
 
 static void release_held(struct percpu_vm_test *ctx)
 {
-	while (ctx->nr_held--)
-		__free_pages(ctx->held[ctx->nr_held].page,
-			     ctx->held[ctx->nr_held].order);
+	int i, j;
+
+	for (i = 0; i < ctx->nr_held; i++)
+		for (j = 0; j < ctx->held[i].nr; j++)
+			__free_page(ctx->held[i].page + j);
 	ctx->nr_held = 0;
 }
 
@@ -655,118 +695,173 @@ static void test_neighbours(struct kunit *test)
 		depopulate(ctx, end, nr);
 }
 
-/* Depopulating part of what was populated together, in any order */
-static void test_depopulate_parts(struct kunit *test)
+/* The CPUs by node and then by address, as the backend goes through them */
+static unsigned int *sort_cpus(struct kunit *test)
 {
 	struct percpu_vm_test *ctx = test->priv;
-	static const int order[] = { 2, 0, 3, 1, 4 };
-	int nr = ARRAY_SIZE(order), i;
+	unsigned int *cpus, cpu;
+	int nr = 0, i;
 
-	need_pages(test, nr);
-	watch(ctx, 0, nr);
-	KUNIT_ASSERT_EQ(test, populate(ctx, 0, nr), 0);
-	fill(ctx->chunk, 0, nr, 4);
-	for (i = 0; i < nr; i++) {
-		depopulate(ctx, order[i], order[i] + 1);
-		KUNIT_EXPECT_EQ(test, ctx->nr_freed, nr_cpu_pages(i + 1));
-		KUNIT_EXPECT_EQ(test, nr_mapped(ctx), nr_cpu_pages(nr - i - 1));
+	cpus = kunit_kcalloc(test, num_possible_cpus(), sizeof(*cpus),
+			     GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, cpus);
+	for_each_possible_cpu(cpu) {
+		unsigned long addr = percpu_vm_addr(ctx->chunk, cpu, 0);
+		int node = cpu_to_node(cpu);
+
+		for (i = nr++; i; i--) {
+			unsigned int before = cpus[i - 1];
+
+			if (cpu_to_node(before) < node ||
+			    (cpu_to_node(before) == node &&
+			     percpu_vm_addr(ctx->chunk, before, 0) < addr))
+				break;
+			cpus[i] = before;
+		}
+		cpus[i] = cpu;
 	}
+	return cpus;
 }
 
-/* How many page-table pages is a range of all units mapped by? */
-static int nr_tables_of(struct percpu_vm_test *ctx, int page_start,
-			int page_end)
+/*
+ * How many page-table pages does a pass go to?  It goes anew to the first one of
+ * a unit that is not in the present one as a whole.
+ */
+static int nr_tables_of(struct percpu_vm_test *ctx, const unsigned int *cpus,
+			int start, int end)
 {
-	unsigned long seen[MAX_TABLES], addr;
-	unsigned int cpu;
-	int i, j, nr = 0;
+	unsigned long first, last, table = 0;
+	int i, nr = 0;
 
-	for_each_possible_cpu(cpu) {
-		for (i = page_start; i < page_end; i++) {
-			addr = percpu_vm_addr(ctx->chunk, cpu, i) & PMD_MASK;
-			for (j = 0; j < nr && seen[j] != addr; j++)
-				;
-			if (j == nr && nr < ARRAY_SIZE(seen))
-				seen[nr++] = addr;
-		}
+	for (i = 0; i < num_possible_cpus(); i++) {
+		first = percpu_vm_addr(ctx->chunk, cpus[i], start) & PMD_MASK;
+		last = percpu_vm_addr(ctx->chunk, cpus[i], end - 1) & PMD_MASK;
+		if (first != table || last != table)
+			nr += (last - first) / PMD_SIZE + 1;
+		table = last;
 	}
 	return nr;
 }
 
-/* The CPU whose unit is the first one above an address */
-static unsigned int next_unit_cpu(struct percpu_vm_test *ctx,
-				  unsigned long addr)
+/* In how few requests can a node have these pages? */
+static int nr_requests_of_node(struct percpu_vm_test *ctx, int node, int nr)
 {
-	unsigned long unit, next = ULONG_MAX;
-	unsigned int cpu, found = 0;
+	const int max_order = ctx->layout.max_order;
 
-	for_each_possible_cpu(cpu) {
-		unit = percpu_vm_addr(ctx->chunk, cpu, 0);
-		if (unit > addr && unit < next) {
-			next = unit;
-			found = cpu;
-		}
-	}
-	return found;
+	/* no blocks are requested where there is no memory for them */
+	if (node != NUMA_NO_NODE && !node_state(node, N_HIGH_MEMORY))
+		return DIV_ROUND_UP(nr, BULK_PAGES);
+	return (nr >> max_order) + hweight32(nr & ((1 << max_order) - 1));
 }
 
-/* In how few blocks can a run of units on one node have a page each? */
-static int nr_blocks_of_run(int run, int node)
+/* How many CPUs of one node follow each other? */
+static int node_run(const unsigned int *cpus, int i)
 {
-	/* none are asked for where there is no memory */
-	if (node != NUMA_NO_NODE && !node_state(node, N_MEMORY))
-		return run;
-	return (run >> MAX_PAGE_ORDER) +
-	       hweight32(run & ((1 << MAX_PAGE_ORDER) - 1));
-}
+	int run = 1;
 
-/* In how few blocks can one page of each unit be had? */
-static int nr_blocks_of(struct percpu_vm_test *ctx)
-{
-	int node = NUMA_NO_NODE, run = 0, nr = 0, i;
-	unsigned long addr = 0;
-
-	for (i = 0; i < num_possible_cpus(); i++) {
-		unsigned int cpu = next_unit_cpu(ctx, addr);
-
-		if (cpu_to_node(cpu) != node) {
-			nr += nr_blocks_of_run(run, node);
-			run = 0;
-		}
+	while (i + run < num_possible_cpus() &&
+	       cpu_to_node(cpus[i + run]) == cpu_to_node(cpus[i]))
 		run++;
-		node = cpu_to_node(cpu);
-		addr = percpu_vm_addr(ctx->chunk, cpu, 0);
+	return run;
+}
+
+static int nr_requests_of(struct percpu_vm_test *ctx, const unsigned int *cpus,
+			  int nr_pages)
+{
+	int i, run, nr = 0;
+
+	for (i = 0; i < num_possible_cpus(); i += run) {
+		run = node_run(cpus, i);
+		nr += nr_requests_of_node(ctx, cpu_to_node(cpus[i]),
+					  run * nr_pages);
 	}
-	return nr + nr_blocks_of_run(run, node);
+	return nr;
+}
+
+/* By how much do the orders that are wanted exceed @order, on all nodes? */
+static int nr_orders_above(struct percpu_vm_test *ctx, const unsigned int *cpus,
+			   int nr_pages, int order, int at_most)
+{
+	int i, run, above, nr = 0;
+
+	for (i = 0; i < num_possible_cpus(); i += run) {
+		run = node_run(cpus, i);
+		above = min(ilog2(run * nr_pages), ctx->layout.max_order) -
+			order;
+		nr += clamp(above, 0, at_most);
+	}
+	return nr;
+}
+
+/* How many times does the address go down from one node to the next? */
+static int nr_descents_of(struct percpu_vm_test *ctx, const unsigned int *cpus)
+{
+	int i, nr = 0;
+
+	for (i = 1; i < num_possible_cpus(); i++)
+		nr += percpu_vm_addr(ctx->chunk, cpus[i], 0) <
+		      percpu_vm_addr(ctx->chunk, cpus[i - 1], 0);
+	return nr;
 }
 
 /*
- * One pass: upwards, no more than the four levels down to each table, lazy MMU
- * mode enabled once there, and with neighbours on one node having their pages in
- * one block.
+ * One pass: node by node, upwards on each, no more than the four levels down to
+ * each table, lazy MMU mode enabled once there, and with all pages of a node from
+ * as few blocks as possible, which are freed in runs.
  */
 static void test_one_pass(struct kunit *test)
 {
 	struct percpu_vm_test *ctx = test->priv;
-	int start, end, nr_tables;
+	unsigned int *cpus = sort_cpus(test);
+	int start, end, nr_tables, nr_runs = INT_MAX;
 
 	get_range(test, &start, &end);
 	watch(ctx, start, end);
 	KUNIT_ASSERT_EQ(test, populate(ctx, start, end), 0);
 	/* blocks can be short where memory is in pieces */
-	if (ctx->nr_granted == ctx->nr_calls)
-		KUNIT_EXPECT_EQ(test, ctx->nr_calls,
-				(end - start) * nr_blocks_of(ctx));
-	KUNIT_EXPECT_EQ(test, ctx->nr_backwards, 0);
-	nr_tables = nr_tables_of(ctx, start, end);
-	if (nr_tables < MAX_TABLES) {
-		KUNIT_EXPECT_LE(test, ctx->nr_tables, 4 * nr_tables);
-		KUNIT_EXPECT_EQ(test, ctx->nr_lazy, nr_tables);
+	if (ctx->nr_granted == ctx->nr_calls) {
+		nr_runs = nr_requests_of(ctx, cpus, end - start);
+		KUNIT_EXPECT_EQ(test, ctx->nr_calls, nr_runs);
+		nr_runs += nr_cpu_pages(end - start) / BULK_PAGES;
 	}
+	KUNIT_EXPECT_LE(test, ctx->nr_backwards, nr_descents_of(ctx, cpus));
+	nr_tables = nr_tables_of(ctx, cpus, start, end);
+	KUNIT_EXPECT_LE(test, ctx->nr_tables, 4 * nr_tables);
+	KUNIT_EXPECT_EQ(test, ctx->nr_lazy, nr_tables);
+
 	watch(ctx, start, end);
 	depopulate(ctx, start, end);
-	if (nr_tables < MAX_TABLES)
-		KUNIT_EXPECT_EQ(test, ctx->nr_lazy, nr_tables);
+	KUNIT_EXPECT_EQ(test, ctx->nr_lazy, nr_tables);
+	KUNIT_EXPECT_LE(test, ctx->nr_runs, nr_runs);
+}
+
+/*
+ * Depopulating part of what was populated together, in any order.  The pages with
+ * one index of a node are contiguous, unless a block ends between them.
+ */
+static void test_depopulate_parts(struct kunit *test)
+{
+	struct percpu_vm_test *ctx = test->priv;
+	static const int order[] = { 2, 0, 3, 1, 4 };
+	unsigned int *cpus = sort_cpus(test);
+	int nr = ARRAY_SIZE(order), i, nr_nodes = 0;
+	bool in_pieces;
+
+	need_pages(test, nr);
+	for (i = 0; i < num_possible_cpus(); i += node_run(cpus, i))
+		nr_nodes++;
+	watch(ctx, 0, nr);
+	KUNIT_ASSERT_EQ(test, populate(ctx, 0, nr), 0);
+	in_pieces = ctx->nr_granted < ctx->nr_calls;
+	fill(ctx->chunk, 0, nr, 4);
+	for (i = 0; i < nr; i++) {
+		ctx->nr_runs = 0;
+		depopulate(ctx, order[i], order[i] + 1);
+		KUNIT_EXPECT_EQ(test, ctx->nr_freed, nr_cpu_pages(i + 1));
+		KUNIT_EXPECT_EQ(test, nr_mapped(ctx), nr_cpu_pages(nr - i - 1));
+		if (!in_pieces)
+			KUNIT_EXPECT_LE(test, ctx->nr_runs, 2 * nr_nodes);
+	}
 }
 
 /*
@@ -796,7 +891,7 @@ static void test_sync(struct kunit *test)
 	depopulate(ctx, 0, 1);
 }
 
-/* Others can run after one page of each unit, and after one page table. */
+/* Others can run after some pages, and after one page table. */
 static void test_reschedules(struct kunit *test)
 {
 	struct percpu_vm_test *ctx = test->priv;
@@ -808,7 +903,7 @@ static void test_reschedules(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, populate(ctx, start, end), 0);
 	KUNIT_EXPECT_LE(test, ctx->max_tables_busy, nr_levels);
 	depopulate(ctx, start, end);
-	KUNIT_EXPECT_LE(test, ctx->max_pages_busy, nr_cpu_pages(1));
+	KUNIT_EXPECT_LE(test, ctx->max_pages_busy, MAX_BUSY);
 }
 
 /* 2. Placement */
@@ -921,6 +1016,64 @@ static void test_node_exhausted(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, nr_mapped(ctx),
 			nr_cpu_pages(ctx->page_end - ctx->page_start));
 	depopulate(ctx, ctx->page_start, ctx->page_end);
+}
+
+/* In a cpuset, blocks and single pages come from its nodes alone. */
+static void test_cpuset(struct kunit *test)
+{
+	struct percpu_vm_test *ctx = test->priv;
+	int node = cpu_to_node(ctx->layout.high_cpu), pass, err, i;
+	unsigned int cpu;
+
+	if (!IS_ENABLED(CONFIG_CPUSETS))
+		kunit_skip(test, "needs CONFIG_CPUSETS");
+	need_nodes(test);
+	need_pages(test, 3);
+	/* with blocks and without */
+	for (pass = 0; pass < 2; pass++) {
+		nodemask_t nodes = nodemask_of_node(node);
+		struct page *page;
+		int nr_outside = 0;
+
+		watch(ctx, 0, 3);
+		ctx->block_order = pass ? 0 : INT_MAX;
+		percpu_vm_allow_nodes(&nodes);
+		err = populate(ctx, 0, 3);
+		percpu_vm_allow_nodes(NULL);
+		KUNIT_ASSERT_EQ(test, err, 0);
+		for_each_possible_cpu(cpu) {
+			for (i = 0; i < 3; i++) {
+				page = percpu_vm_page(ctx->chunk, cpu, i);
+				nr_outside += page_to_nid(page) != node;
+			}
+		}
+		KUNIT_EXPECT_EQ(test, nr_outside, 0);
+		depopulate(ctx, 0, 3);
+	}
+}
+
+/* No blocks are requested where they cannot be. */
+static void test_node_without_memory(struct kunit *test)
+{
+	struct percpu_vm_test *ctx = test->priv;
+	int node, nr = min(4, ctx->layout.unit_pages);
+
+	if (!IS_ENABLED(CONFIG_NUMA))
+		kunit_skip(test, "needs CONFIG_NUMA");
+	watch(ctx, 0, nr);
+	ctx->gfp = TEST_GFP;
+	for_each_online_node(node)
+		node_clear_state(node, N_HIGH_MEMORY);
+	KUNIT_EXPECT_EQ(test, populate(ctx, 0, nr), 0);
+	for_each_node_state(node, N_MEMORY)
+		node_set_state(node, N_HIGH_MEMORY);
+
+	KUNIT_EXPECT_EQ(test, ctx->nr_blocks, 0);
+	KUNIT_EXPECT_GT(test, ctx->nr_bulk, 0);
+	KUNIT_EXPECT_EQ(test, ctx->nr_bad_gfp, 0);
+	KUNIT_EXPECT_EQ(test, nr_mapped(ctx), nr_cpu_pages(nr));
+	KUNIT_EXPECT_EQ(test, 0, nr_shared(test, ctx->chunk, 0, nr, 7));
+	depopulate(ctx, 0, nr);
 }
 
 /* 3. Rollback */
@@ -1095,7 +1248,7 @@ static void test_rollback_chunk(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ctx->nr_parts, 0);
 }
 
-/* A block that cannot be had costs nothing: there are smaller ones. */
+/* A block that cannot be had fails nothing: there are smaller ones. */
 static void test_block_fails(struct kunit *test)
 {
 	struct percpu_vm_test *ctx = test->priv;
@@ -1112,6 +1265,60 @@ static void test_block_fails(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, 0, nr_shared(test, ctx->chunk, 0, nr, n));
 		depopulate(ctx, 0, nr);
 		KUNIT_EXPECT_EQ(test, ctx->nr_allocated, ctx->nr_freed);
+	}
+}
+
+/* Memory in pieces: the sizes of what there is */
+static const struct pieces_case {
+	const char	*name;
+	int		block_order;
+	int		bulk_limit;
+} pieces_cases[] = {
+	{ "blocks of four",	2, INT_MAX },
+	{ "blocks of two",	1, INT_MAX },
+	{ "single pages",	0, INT_MAX },
+	{ "few in bulk",	0, 3 },
+};
+
+KUNIT_ARRAY_PARAM_DESC(pieces, pieces_cases, name);
+
+/*
+ * An order that was refused is not tried again until some requests later, and
+ * what is left comes in bulk.
+ */
+static void test_pieces(struct kunit *test)
+{
+	const struct pieces_case *param = test->param_value;
+	struct percpu_vm_test *ctx = test->priv;
+	int nr = min(9, ctx->layout.unit_pages), round, above;
+	unsigned int *cpus = sort_cpus(test);
+
+	for (round = 0; round < 2 * ORDER_RETRY; round++) {
+		watch(ctx, 0, nr);
+		ctx->block_order = param->block_order;
+		ctx->bulk_limit = param->bulk_limit;
+		ctx->gfp = TEST_GFP;
+		KUNIT_ASSERT_EQ(test, populate(ctx, 0, nr), 0);
+		/* the first time down to there, later just one more a node */
+		above = round % ORDER_RETRY ? 0 :
+			nr_orders_above(ctx, cpus, nr, param->block_order,
+					round ? 1 : INT_MAX);
+		/* others are refused where memory really is in pieces */
+		if (ctx->nr_granted + ctx->nr_refused == ctx->nr_calls)
+			KUNIT_EXPECT_EQ(test, ctx->nr_refused, above);
+		if (!param->block_order && param->bulk_limit == INT_MAX)
+			KUNIT_EXPECT_LE(test, ctx->nr_bulk,
+					num_possible_nodes() +
+					nr_cpu_pages(nr) / BULK_PAGES);
+		if (!param->block_order)
+			KUNIT_EXPECT_GT(test, ctx->nr_bulk, 0);
+		KUNIT_EXPECT_EQ(test, ctx->nr_bad_gfp, 0);
+		KUNIT_EXPECT_EQ(test, ctx->nr_allocated, nr_cpu_pages(nr));
+		KUNIT_EXPECT_EQ(test, 0, nr_shared(test, ctx->chunk, 0, nr,
+						   round));
+		depopulate(ctx, 0, nr);
+		KUNIT_EXPECT_EQ(test, ctx->nr_allocated, ctx->nr_freed);
+		KUNIT_EXPECT_EQ(test, ctx->nr_dead, 0);
 	}
 }
 
@@ -1217,7 +1424,205 @@ static void test_page_to_chunk(struct kunit *test)
 	}
 }
 
-/* 6. Flushes */
+/*
+ * 6. Pages are independent of each other, whatever block they came in.
+ */
+
+/* The page of the first, a middle or the last CPU, first or last in its unit */
+static struct page *nth_page(struct percpu_vm_test *ctx, int n, int nr)
+{
+	const unsigned int cpus[] = {
+		ctx->layout.low_cpu,
+		cpumask_nth(num_possible_cpus() / 2, cpu_possible_mask),
+		ctx->layout.high_cpu,
+	};
+
+	return percpu_vm_page(ctx->chunk, cpus[n], n ? nr - 1 : 0);
+}
+
+/* How many of these pages does the page allocator have?  Others may take some. */
+static int nr_free_of(struct page **pages, int nr)
+{
+	int i, nr_free = 0;
+
+	percpu_vm_nr_free();
+	for (i = 0; i < nr; i++)
+		nr_free += is_free_buddy_page(pages[i]);
+	return nr_free;
+}
+
+static struct page **get_pages(struct kunit *test, int nr)
+{
+	struct percpu_vm_test *ctx = test->priv;
+	struct page **pages;
+	unsigned int cpu;
+	int i, n = 0;
+
+	pages = kunit_kcalloc(test, nr_cpu_pages(nr), sizeof(*pages),
+			      GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, pages);
+	for_each_possible_cpu(cpu)
+		for (i = 0; i < nr; i++)
+			pages[n++] = percpu_vm_page(ctx->chunk, cpu, i);
+	return pages;
+}
+
+/* A page with a hardware error is withheld when it is freed, no other one is. */
+static void test_poisoned_page(struct kunit *test)
+{
+	struct percpu_vm_test *ctx = test->priv;
+	struct page *page, **pages;
+	int n, nr = min(3, ctx->layout.unit_pages);
+
+	if (!IS_ENABLED(CONFIG_MEMORY_FAILURE))
+		kunit_skip(test, "needs CONFIG_MEMORY_FAILURE");
+	for (n = 0; n < 3; n++) {
+		KUNIT_ASSERT_EQ(test, populate(ctx, 0, nr), 0);
+		page = nth_page(ctx, n, nr);
+		pages = get_pages(test, nr);
+		SetPageHWPoison(page);
+		watch(ctx, 0, nr);
+		depopulate(ctx, 0, nr);
+		KUNIT_EXPECT_EQ(test, ctx->nr_freed, nr_cpu_pages(nr));
+		KUNIT_EXPECT_EQ(test, nr_free_of(&page, 1), 0);
+		KUNIT_EXPECT_GE(test, nr_free_of(pages, nr_cpu_pages(nr)),
+				nr_cpu_pages(nr) * 3 / 4);
+	}
+}
+
+/* A page with another reference stays until that is dropped, no other one does. */
+static void test_held_page(struct kunit *test)
+{
+	struct percpu_vm_test *ctx = test->priv;
+	struct page *page, **pages;
+	int n, nr = min(3, ctx->layout.unit_pages);
+
+	for (n = 0; n < 3; n++) {
+		KUNIT_ASSERT_EQ(test, populate(ctx, 0, nr), 0);
+		page = nth_page(ctx, n, nr);
+		pages = get_pages(test, nr);
+		get_page(page);
+		watch(ctx, 0, nr);
+		depopulate(ctx, 0, nr);
+		KUNIT_EXPECT_EQ(test, ctx->nr_freed, nr_cpu_pages(nr));
+		KUNIT_EXPECT_EQ(test, ctx->nr_dead, 1);
+		KUNIT_EXPECT_EQ(test, page_count(page), 1);
+		KUNIT_EXPECT_EQ(test, nr_free_of(&page, 1), 0);
+		KUNIT_EXPECT_GE(test, nr_free_of(pages, nr_cpu_pages(nr)),
+				nr_cpu_pages(nr) * 3 / 4);
+		put_page(page);
+		KUNIT_EXPECT_EQ(test, nr_free_of(&page, 1), 1);
+	}
+}
+
+/* Readers of vmalloc space see the last page of the last unit, too. */
+static void test_area_size(struct kunit *test)
+{
+	struct percpu_vm_test *ctx = test->priv;
+	unsigned int cpu;
+
+	for_each_possible_cpu(cpu) {
+		unsigned long addr = percpu_vm_addr(ctx->chunk, cpu, 0);
+
+		KUNIT_EXPECT_GE(test, percpu_vm_area_end(addr),
+				addr + ctx->layout.unit_pages * PAGE_SIZE);
+	}
+}
+
+/* 7. What cannot happen, unless someone else makes a mistake */
+
+/* An entry that is in use is not overwritten, and stays when that is undone. */
+static void test_entry_in_use(struct kunit *test)
+{
+	struct percpu_vm_test *ctx = test->priv;
+	int err = 0;
+
+	need_pages(test, 3);
+	KUNIT_ASSERT_EQ(test, populate(ctx, 1, 2), 0);
+	fill(ctx->chunk, 1, 2, 8);
+	watch(ctx, 0, 3);
+	kunit_warning_suppress(test)
+		err = populate(ctx, 0, 3);
+	KUNIT_EXPECT_EQ(test, err, -ENOMEM);
+	KUNIT_EXPECT_EQ(test, ctx->nr_freed, nr_cpu_pages(3));
+	KUNIT_EXPECT_EQ(test, ctx->nr_stale + ctx->nr_dead + ctx->nr_early, 0);
+	KUNIT_EXPECT_EQ(test, 0, nr_misplaced(test, ctx->chunk, 0, 1, false));
+	KUNIT_ASSERT_EQ(test, 0, nr_misplaced(test, ctx->chunk, 1, 2, true));
+	KUNIT_EXPECT_EQ(test, 0, nr_misplaced(test, ctx->chunk, 2, 3, false));
+	KUNIT_EXPECT_EQ(test, 0, nr_changed(test, ctx->chunk, 1, 2, 8));
+	depopulate(ctx, 1, 2);
+}
+
+/* An entry that is empty is left out, also where there is no table for it. */
+static void test_entry_missing(struct kunit *test)
+{
+	struct percpu_vm_test *ctx = test->priv;
+	int nr = min(9, ctx->layout.unit_pages);
+
+	need_pages(test, 3);
+	/* most chunks have tables that were another's before */
+	while (percpu_vm_has_tables(ctx->chunk) &&
+	       ctx->nr_spare < ARRAY_SIZE(ctx->spare)) {
+		struct pcpu_chunk *chunk = create_chunk();
+
+		if (!chunk)
+			break;
+		ctx->spare[ctx->nr_spare++] = ctx->chunk;
+		ctx->chunk = chunk;
+	}
+	watch(ctx, 0, nr);
+	kunit_warning_suppress(test)
+		depopulate(ctx, 0, nr);
+	KUNIT_EXPECT_EQ(test, ctx->nr_freed, 0);
+
+	KUNIT_ASSERT_EQ(test, populate(ctx, 0, 1), 0);
+	KUNIT_ASSERT_EQ(test, populate(ctx, 2, 3), 0);
+	watch(ctx, 0, 3);
+	kunit_warning_suppress(test)
+		depopulate(ctx, 0, 3);
+	KUNIT_EXPECT_EQ(test, ctx->nr_freed, nr_cpu_pages(2));
+	KUNIT_EXPECT_EQ(test, ctx->nr_stale + ctx->nr_dead, 0);
+	KUNIT_EXPECT_EQ(test, nr_mapped(ctx), 0);
+}
+
+/* Pages that still wait for a flush get it before anything else is staged. */
+static void test_forgotten_flush(struct kunit *test)
+{
+	struct percpu_vm_test *ctx = test->priv;
+	int nr = ctx->layout.unit_pages, err = 0;
+	struct pcpu_chunk *other;
+
+	watch(ctx, 0, 1);
+	KUNIT_ASSERT_EQ(test, populate(ctx, 0, 1), 0);
+	percpu_vm_depopulate(ctx->chunk, 0, 1);
+	KUNIT_EXPECT_EQ(test, ctx->nr_freed, 0);
+	kunit_warning_suppress(test)
+		err = populate(ctx, 0, 1);
+	KUNIT_ASSERT_EQ(test, err, 0);
+	KUNIT_EXPECT_EQ(test, ctx->nr_freed, nr_cpu_pages(1));
+	KUNIT_ASSERT_EQ(test, ctx->nr_flushes, 4);
+	KUNIT_EXPECT_EQ(test, ctx->flushes[2].event, PERCPU_VM_FLUSH_TLB);
+	KUNIT_EXPECT_EQ(test, ctx->flushes[2].nr_freed, 0);
+	depopulate(ctx, 0, 1);
+
+	/* two chunks are more than there is room for */
+	other = create_chunk();
+	KUNIT_ASSERT_NOT_NULL(test, other);
+	watch(ctx, 0, nr);
+	err = populate(ctx, 0, nr) ?:
+	      percpu_vm_populate(other, 0, nr, TEST_GFP);
+	KUNIT_ASSERT_EQ(test, err, 0);
+	percpu_vm_depopulate(ctx->chunk, 0, nr);
+	KUNIT_EXPECT_EQ(test, ctx->nr_freed, 0);
+	kunit_warning_suppress(test)
+		percpu_vm_depopulate(other, 0, nr);
+	KUNIT_EXPECT_EQ(test, ctx->nr_freed, nr_cpu_pages(nr));
+	percpu_vm_destroy_chunk(other);
+	KUNIT_EXPECT_EQ(test, ctx->nr_freed, 2 * nr_cpu_pages(nr));
+	KUNIT_EXPECT_EQ(test, ctx->nr_dead, 0);
+}
+
+/* 8. Flushes */
 
 static void expect_flush(struct kunit *test, int n, enum percpu_vm_event event,
 			 bool mapped)
@@ -1366,7 +1771,7 @@ static void test_other_cpu_sees_new_page(struct kunit *test)
 	release_held(ctx);
 }
 
-/* 7. gfp */
+/* 9. gfp */
 
 static const struct gfp_case {
 	const char	*name;
@@ -1416,7 +1821,7 @@ static void test_gfp(struct kunit *test)
 	}
 }
 
-/* 8. Policy */
+/* 10. Policy */
 
 static const struct policy_case {
 	const char		*name;
@@ -1465,7 +1870,7 @@ static void test_should_reclaim_small(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, percpu_vm_should_reclaim(ctx->chunk, &policy));
 }
 
-/* 9. Model */
+/* 11. Model */
 
 struct model_chunk {
 	struct pcpu_chunk	*chunk;
@@ -1657,7 +2062,7 @@ static void test_model(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ctx->nr_allocated, ctx->nr_freed);
 }
 
-/* 10. Through the front */
+/* 12. Through the front */
 
 static const size_t sizes[] = {
 	4, 8, 64, 100, 512, 1024, 2048, 3000, 4096, 8192, 16384, 32768,
@@ -1839,7 +2244,7 @@ static void test_alloc_percpu_everywhere(struct kunit *test)
 	KUNIT_EXPECT_LT(test, nr_all, nr_rest);
 }
 
-/* 11. What has been wrong upstream, by its cause */
+/* 13. What has been wrong upstream, by its cause */
 
 /* 93274f1dd6b0: pages were depopulated, and nobody flushed the TLB. */
 static void regression_no_tlb_flush(struct kunit *test)
@@ -1963,15 +2368,24 @@ static struct kunit_case percpu_vm_cases[] = {
 	KUNIT_CASE_PARAM(test_reschedules, range_gen_params),
 	KUNIT_CASE_PARAM(test_node, range_gen_params),
 	KUNIT_CASE_SLOW(test_node_exhausted),
+	KUNIT_CASE(test_cpuset),
+	KUNIT_CASE(test_node_without_memory),
 	KUNIT_CASE_PARAM(test_rollback_pages, small_range_gen_params),
 	KUNIT_CASE_PARAM(test_rollback_tables, small_range_gen_params),
 	KUNIT_CASE_PARAM(test_rollback_one_table, small_range_gen_params),
 	KUNIT_CASE_PARAM(test_rollback_metadata, small_range_gen_params),
 	KUNIT_CASE(test_rollback_chunk),
 	KUNIT_CASE(test_block_fails),
+	KUNIT_CASE_PARAM(test_pieces, pieces_gen_params),
 	KUNIT_CASE_SLOW(test_balance),
 	KUNIT_CASE_PARAM(test_depopulate_without_memory, range_gen_params),
 	KUNIT_CASE(test_page_to_chunk),
+	KUNIT_CASE(test_poisoned_page),
+	KUNIT_CASE(test_held_page),
+	KUNIT_CASE(test_area_size),
+	KUNIT_CASE(test_entry_in_use),
+	KUNIT_CASE(test_entry_missing),
+	KUNIT_CASE(test_forgotten_flush),
 	KUNIT_CASE_PARAM(test_flush_populate, range_gen_params),
 	KUNIT_CASE_PARAM(test_flush_depopulate, range_gen_params),
 	KUNIT_CASE(test_flush_many),
