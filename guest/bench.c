@@ -23,7 +23,7 @@
 
 #define CGROUP		"/sys/fs/cgroup"
 #define NR_OBJECTS	100
-#define NR_CYCLES	3
+#define NR_CYCLES	5
 #define WINDOW_NS	100000000
 #define QUIET_NS	1000000		/* busy for less in a window: all is done */
 
@@ -147,7 +147,7 @@ static void make_namespaces(void)
 
 static void bench(const char *op, void (*make)(void))
 {
-	unsigned long long first = 0, least = 0, before, ns;
+	unsigned long long first = 0, least = 0, sum = 0, before, ns;
 	int i;
 
 	for (i = 0; i < NR_CYCLES; i++) {
@@ -156,12 +156,14 @@ static void bench(const char *op, void (*make)(void))
 		ns = (settled_ns() - before) / NR_OBJECTS;
 		if (!i)
 			first = ns;
+		else
+			sum += ns;
 		if (!i || ns < least)
 			least = ns;
 	}
-	say("cpus=%ld nodes=%s objects=%d op=%s first=%llu least=%llu",
+	say("cpus=%ld nodes=%s memory=booted objects=%d op=%s first=%llu least=%llu mean=%llu",
 	    sysconf(_SC_NPROCESSORS_CONF), getenv("nodes"), NR_OBJECTS, op,
-	    first, least);
+	    first, least, sum / (NR_CYCLES - 1));
 }
 
 int main(void)

@@ -10,10 +10,11 @@ log()
 {
 	cat >"$work/$1-4-1.log" <<-END
 	Run /init as init process
-	percpu_vm_benchmark: cpus=4 nodes=1 pages=2 op=populate first=$2 least=800
-	percpu_vm_benchmark: cpus=4 nodes=1 pages=2 op=floor_populate first=80 least=64
-	percpu_vm_benchmark: cpus=4 nodes=1 op=fragments when=after huge=$3 percpu=38
-	percpu_vm_benchmark: cpus=4 nodes=1 objects=100 op=cgroup first=9 least=$2
+	percpu_vm_benchmark: cpus=4 nodes=1 memory=booted pages=2 op=populate first=$2 least=800 mean=1600
+	percpu_vm_benchmark: cpus=4 nodes=1 memory=booted pages=2 op=floor_populate first=80 least=64 mean=72
+	percpu_vm_benchmark: cpus=4 nodes=1 op=fragments when=after huge=$3 percpu=38 extfrag=5
+	percpu_vm_benchmark: cpus=4 nodes=1 memory=singles bytes=64 op=alloc_percpu first=7 least=6 mean=$2
+	percpu_vm_benchmark: cpus=4 nodes=1 memory=booted objects=100 op=cgroup first=9 least=$2 mean=8
 	percpu_vm_benchmark: done
 	END
 }
@@ -38,11 +39,21 @@ check "bench-report" "$scripts/bench-report" "$work"
 "$scripts/bench-report" "$work" >"$work/table"
 check "ratio of the least" entry populate ratio 1
 check "ratio of the first" entry populate first_ratio 2
+check "ratio of the mean" entry alloc_percpu mean_ratio 2
 check "instructions a page" entry populate stock 100
 check "the floor beside them" entry populate floor 8
 check "instructions an object" entry cgroup replacement 1200
-check "table" grep -qE '^ +4 +2 +100 +100 +1.00 +2.00 +8$' "$work/table"
-check "free blocks" grep -qE '^ +4 +1 after +7 +9 +38 +38$' "$work/table"
+check "table" grep -qE '^ +4 +2 +100 +100 +1.00 +1.00 +2.00 +8$' "$work/table"
+check "rows without a difference" grep -qE '^ +4 alloc_percpu 64 +6 +6 +1.00 +2.00$' "$work/table"
+check "free blocks" grep -qE '^ +4 +1 after +7 +9 +5 +5 +38 +38$' "$work/table"
+two_logs()
+{
+	"$scripts/bench-report" "$work/stock-4-1.log" \
+		"$work/replacement-4-1.log" | cmp - "$work/table"
+}
+check "bench-report of two logs" two_logs
+check_error "bench-report of a log that is missing" 'there is no' \
+	"$scripts/bench-report" "$work/stock-4-1.log" "$work/none.log"
 
 sed -i '/cgroup/d' "$work/replacement-4-1.log"
 check_error "bench-report of logs that differ" 'do not have the same figures' \

@@ -9,10 +9,15 @@
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
+#include <linux/bitmap.h>
+#include <linux/delay.h>
 #include <linux/gfp.h>
 #include <linux/init.h>
 #include <linux/ktime.h>
+#include <linux/log2.h>
+#include <linux/memblock.h>
 #include <linux/mm.h>
+#include <linux/mm_inline.h>
 #include <linux/mmzone.h>
 #include <linux/nodemask.h>
 #include <linux/percpu.h>
@@ -21,33 +26,102 @@
 #include <linux/prandom.h>
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
+#include <trace/events/kmem.h>
 
 #define NR_CHUNKS	3
 #define NR_CYCLES	20
 #define BULK_BYTES	(256 << 10)
 #define ROUNDS		10
 
-/* the least of the first cycles, which find no page tables, and of all */
+/**
+ * struct memory - a state of free memory to measure in
+ * @name: how the log calls it
+ * @order: the largest order of its free blocks
+ */
+struct memory {
+	const char	*name;
+	unsigned int	order;
+};
+
+static const struct memory memories[] = {
+	{ "booted",	MAX_PAGE_ORDER },
+	{ "fours",	2 },
+	{ "singles",	0 },
+};
+
+/**
+ * struct figure - what an operation takes, in nanoseconds
+ * @first: the least of the first cycles, which find no page tables
+ * @least: the least of all
+ * @sum: the sum of all but the first
+ * @nr: how many that are
+ */
 struct figure {
 	u64	first;
 	u64	least;
+	u64	sum;
+	u64	nr;
 };
 
 #define NO_FIGURE	{ .first = U64_MAX, .least = U64_MAX }
 
 static void __init add(struct figure *figure, int cycle, u64 ns)
 {
-	if (!cycle)
-		figure->first = min(figure->first, ns);
 	figure->least = min(figure->least, ns);
+	if (cycle) {
+		figure->sum += ns;
+		figure->nr++;
+	} else {
+		figure->first = min(figure->first, ns);
+	}
 }
 
-static void __init report(const char *op, const char *unit, size_t size,
+static void __init report(const struct memory *memory, const char *op,
+			  const char *unit, size_t size,
 			  const struct figure *figure)
 {
-	pr_info("cpus=%u nodes=%u %s=%zu op=%s first=%llu least=%llu\n",
-		num_possible_cpus(), num_online_nodes(), unit, size, op,
-		figure->first, figure->least);
+	pr_info("cpus=%u nodes=%u memory=%s %s=%zu op=%s first=%llu least=%llu mean=%llu\n",
+		num_possible_cpus(), num_online_nodes(), memory->name, unit,
+		size, op, figure->first, figure->least,
+		div64_u64(figure->sum, figure->nr));
+}
+
+/*
+ * Take all memory page by page, the reserves included, and give every other
+ * block of @memory back, in the order of page frame numbers.
+ */
+static unsigned long * __init break_memory(const struct memory *memory)
+{
+	const gfp_t gfp = GFP_NOWAIT | __GFP_HIGHMEM | __GFP_MEMALLOC;
+	unsigned long *held, pfn;
+	struct page *page;
+
+	held = vzalloc(BITS_TO_LONGS(max_pfn) * sizeof(long));
+	if (!held)
+		return NULL;
+
+	/* what is on the lists of each CPU would join what is given back */
+	percpu_vm_nr_free();
+	while ((page = alloc_page(gfp)))
+		__set_bit(page_to_pfn(page), held);
+	for_each_set_bit(pfn, held, max_pfn) {
+		if (pfn >> memory->order & 1)
+			continue;
+		__clear_bit(pfn, held);
+		__free_page(pfn_to_page(pfn));
+	}
+	percpu_vm_nr_free();
+	return held;
+}
+
+static void __init mend_memory(unsigned long *held)
+{
+	unsigned long pfn;
+
+	for_each_set_bit(pfn, held, max_pfn)
+		__free_page(pfn_to_page(pfn));
+	percpu_vm_nr_free();
+	vfree(held);
 }
 
 static int __init bench_chunk(struct pcpu_chunk *chunk, int nr_pages,
@@ -57,7 +131,9 @@ static int __init bench_chunk(struct pcpu_chunk *chunk, int nr_pages,
 	u64 start, middle, end;
 	int i, err;
 
+	/* what others have put off comes before, not meanwhile */
 	percpu_vm_settle();
+	msleep(100);
 
 	for (i = 0; i < NR_CYCLES; i++) {
 		start = ktime_get_ns();
@@ -79,7 +155,8 @@ static int __init bench_chunk(struct pcpu_chunk *chunk, int nr_pages,
  * destroyed before all are measured, so that each has addresses of its own, to
  * which there are no page tables yet.
  */
-static int __init bench_hooks(const int *pages, int nr)
+static int __init bench_hooks(const struct memory *memory, const int *pages,
+			      int nr)
 {
 	struct pcpu_chunk **chunks;
 	int i, c, err = 0;
@@ -97,8 +174,8 @@ static int __init bench_hooks(const int *pages, int nr)
 						      &populate, &depopulate) :
 					  -ENOMEM;
 		}
-		report("populate", "pages", pages[i], &populate);
-		report("depopulate", "pages", pages[i], &depopulate);
+		report(memory, "populate", "pages", pages[i], &populate);
+		report(memory, "depopulate", "pages", pages[i], &depopulate);
 	}
 
 	for (c = 0; c < nr * NR_CHUNKS; c++)
@@ -107,8 +184,51 @@ static int __init bench_hooks(const int *pages, int nr)
 	return err;
 }
 
-/* Single pages from the page allocator's bulk interface, and a store each */
-static int __init bench_floor(int nr_pages)
+/* Independent pages from the largest blocks that there are */
+static int __init floor_alloc(struct page **pages, int nr, unsigned int order)
+{
+	struct page *page;
+	int got = 0, i;
+
+	memset(pages, 0, nr * sizeof(*pages));
+	while (got < nr) {
+		order = min_t(unsigned int, order, ilog2(nr - got));
+		if (!order) {
+			i = alloc_pages_bulk(GFP_KERNEL, nr - got, pages + got);
+			got += i;
+			if (!i)
+				break;
+			continue;
+		}
+		page = alloc_pages(GFP_KERNEL, order);
+		if (!page)
+			break;
+		split_page(page, order);
+		for (i = 0; i < 1 << order; i++)
+			pages[got++] = page + i;
+	}
+	return got;
+}
+
+static void __init floor_free(struct page **pages, int nr)
+{
+	while (nr) {
+		int run = num_pages_contiguous(pages, nr);
+
+		if (run == 1)
+			__free_page(*pages);
+		else
+			__free_contig_range(page_to_pfn(*pages), run);
+		pages += run;
+		nr -= run;
+	}
+}
+
+/*
+ * The least that it can take to do this safely: blocks that are split and known to
+ * be there, an entry written and cleared for each page, runs of pages freed.
+ */
+static int __init bench_floor(const struct memory *memory, int nr_pages)
 {
 	const int nr = nr_pages * num_possible_cpus();
 	struct figure populate = NO_FIGURE, depopulate = NO_FIGURE;
@@ -122,34 +242,27 @@ static int __init bench_floor(int nr_pages)
 	if (!pages || !ptes)
 		goto free_arrays;
 
-	for (i = 0; i < NR_CYCLES; i++) {
+	for (i = 0; i < NR_CHUNKS * NR_CYCLES; i++) {
 		start = ktime_get_ns();
-		got = 0;
-		do {
-			page = alloc_pages_bulk(GFP_KERNEL, nr - got,
-						pages + got);
-			got += page;
-		} while (page && got < nr);
-		if (got < nr)
-			goto free_pages;
+		got = floor_alloc(pages, nr, memory->order);
+		if (got < nr) {
+			floor_free(pages, got);
+			goto free_arrays;
+		}
 		for (page = 0; page < nr; page++)
 			WRITE_ONCE(ptes[page], mk_pte(pages[page],
 						      PAGE_KERNEL));
 		middle = ktime_get_ns();
 		for (page = 0; page < nr; page++)
 			WRITE_ONCE(ptes[page], __pte(0));
-		free_pages_bulk(pages, nr);
+		floor_free(pages, nr);
 		end = ktime_get_ns();
-		memset(pages, 0, nr * sizeof(*pages));
 		add(&populate, i, middle - start);
 		add(&depopulate, i, end - middle);
 	}
-	report("floor_populate", "pages", nr_pages, &populate);
-	report("floor_depopulate", "pages", nr_pages, &depopulate);
+	report(memory, "floor_populate", "pages", nr_pages, &populate);
+	report(memory, "floor_depopulate", "pages", nr_pages, &depopulate);
 	err = 0;
-	got = 0;
-free_pages:
-	free_pages_bulk(pages, got);
 free_arrays:
 	kvfree(ptes);
 	kvfree(pages);
@@ -157,8 +270,8 @@ free_arrays:
 }
 
 /* The front: some objects at once, until nothing is left to balance */
-static int __init bench_alloc(size_t size, int nr, const char *alloc_op,
-			      const char *free_op)
+static int __init bench_alloc(const struct memory *memory, size_t size, int nr,
+			      const char *alloc_op, const char *free_op)
 {
 	struct figure alloc = NO_FIGURE, free = NO_FIGURE;
 	void __percpu **objects;
@@ -189,8 +302,8 @@ static int __init bench_alloc(size_t size, int nr, const char *alloc_op,
 	if (err)
 		return err;
 
-	report(alloc_op, "bytes", size, &alloc);
-	report(free_op, "bytes", size, &free);
+	report(memory, alloc_op, "bytes", size, &alloc);
+	report(memory, free_op, "bytes", size, &free);
 	return 0;
 }
 
@@ -208,14 +321,21 @@ static unsigned long __init nr_free_huge(void)
 	return nr;
 }
 
-static void __init report_fragments(const char *when)
+/* A page of another mobility type was taken, since there was none of ours. */
+static void count_extfrag(void *nr, struct page *page, int alloc_order,
+			  int fallback_order, int alloc_type, int fallback_type)
+{
+	(*(long *)nr)++;
+}
+
+static void __init report_fragments(const char *when, long nr_extfrag)
 {
 	int nr_percpu = percpu_vm_settle();
 
 	percpu_vm_nr_free();
-	pr_info("cpus=%u nodes=%u op=fragments when=%s huge=%lu percpu=%d\n",
+	pr_info("cpus=%u nodes=%u op=fragments when=%s huge=%lu percpu=%d extfrag=%ld\n",
 		num_possible_cpus(), num_online_nodes(), when, nr_free_huge(),
-		nr_percpu);
+		nr_percpu, nr_extfrag);
 }
 
 /*
@@ -230,6 +350,7 @@ static int __init bench_fragments(void)
 	const int nr = all / 4 / 8700;
 	void __percpu **objects;
 	struct rnd_state rnd;
+	long nr_extfrag = 0;
 	int round, i;
 	size_t size;
 
@@ -237,7 +358,8 @@ static int __init bench_fragments(void)
 	if (!objects)
 		return -ENOMEM;
 
-	report_fragments("before");
+	register_trace_mm_page_alloc_extfrag(count_extfrag, &nr_extfrag);
+	report_fragments("before", nr_extfrag);
 	prandom_seed_state(&rnd, 1);
 	for (round = 0; round < ROUNDS; round++) {
 		for (i = 0; i < nr; i++) {
@@ -249,39 +371,60 @@ static int __init bench_fragments(void)
 			percpu_vm_settle();
 		}
 		if (round == 0)
-			report_fragments("full");
+			report_fragments("full", nr_extfrag);
 		for (i = round & 1; i < nr; i += 2) {
 			free_percpu(objects[i]);
 			percpu_vm_settle();
 			objects[i] = NULL;
 		}
 	}
-	report_fragments("half");
+	report_fragments("half", nr_extfrag);
 	for (i = 0; i < nr; i++) {
 		free_percpu(objects[i]);
 		percpu_vm_settle();
 	}
-	report_fragments("after");
+	report_fragments("after", nr_extfrag);
+	unregister_trace_mm_page_alloc_extfrag(count_extfrag, &nr_extfrag);
+	tracepoint_synchronize_unregister();
 	kvfree(objects);
 	return 0;
 }
 
-static int __init percpu_vm_benchmark(void)
+static int __init bench_memory(const struct memory *memory)
 {
 	static const int pages[] = { 1, 2, 4, 9, 32 };
 	static const size_t bytes[] = { 64, 512, 2048, 32768 };
 	int i, err;
 
-	err = bench_hooks(pages, ARRAY_SIZE(pages));
+	err = bench_hooks(memory, pages, ARRAY_SIZE(pages));
 	for (i = 0; i < ARRAY_SIZE(pages) && !err; i++)
-		err = bench_floor(pages[i]);
+		err = bench_floor(memory, pages[i]);
 	for (i = 0; i < ARRAY_SIZE(bytes) && !err; i++)
-		err = bench_alloc(bytes[i], 1, "alloc_percpu", "free_percpu");
+		err = bench_alloc(memory, bytes[i], 1, "alloc_percpu",
+				  "free_percpu");
 	for (i = 0; i < ARRAY_SIZE(bytes) && !err; i++)
-		err = bench_alloc(bytes[i], BULK_BYTES / bytes[i],
+		err = bench_alloc(memory, bytes[i], BULK_BYTES / bytes[i],
 				  "alloc_percpu_bulk", "free_percpu_bulk");
+	return err;
+}
+
+static int __init percpu_vm_benchmark(void)
+{
+	unsigned long *held;
+	int i, err;
+
+	err = bench_memory(&memories[0]);
 	if (!err)
 		err = bench_fragments();
+	for (i = 1; i < ARRAY_SIZE(memories) && !err; i++) {
+		held = break_memory(&memories[i]);
+		if (!held)
+			err = -ENOMEM;
+		else
+			err = bench_memory(&memories[i]);
+		if (held)
+			mend_memory(held);
+	}
 
 	if (err)
 		pr_err("ended early with %d\n", err);
