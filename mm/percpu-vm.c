@@ -556,12 +556,11 @@ static void pcpu_pre_unmap_flush(struct pcpu_chunk *chunk, int page_start,
 			   pcpu_region_end(chunk, page_end));
 }
 
-/* Unmap a range with pcpu_unmap() or pcpu_undo_map(), without a TLB flush. */
-static __always_inline void pcpu_unmap_pages(struct pcpu_walk *walk,
-					     pcpu_run_fn run_fn)
+/* Unmap a populated range and stage its pages, for after the TLB flush. */
+static void pcpu_unmap_pages(struct pcpu_walk *walk)
 {
 	pcpu_pre_unmap_flush(walk->chunk, walk->page_start, walk->page_end);
-	pcpu_walk_units(walk, pcpu_walk_find, run_fn);
+	pcpu_walk_units(walk, pcpu_walk_find, pcpu_unmap);
 	if (IS_ENABLED(CONFIG_KMSAN))
 		pcpu_walk_units(walk, pcpu_walk_tableless, pcpu_kmsan_unmap);
 }
@@ -573,20 +572,24 @@ static __always_inline void pcpu_unmap_pages(struct pcpu_walk *walk,
 static int pcpu_map_pages(struct pcpu_walk *walk)
 {
 	unsigned int flags;
-	bool done = true;
+	bool mapped, done;
 
 	/* Page tables are allocated without gfp flags, but in this scope. */
 	flags = memalloc_apply_gfp_scope(walk->gfp);
-	if (IS_ENABLED(CONFIG_KMSAN))
+	mapped = pcpu_walk_units(walk, pcpu_walk_alloc, pcpu_map);
+	done = mapped;
+	if (IS_ENABLED(CONFIG_KMSAN) && mapped)
 		done = pcpu_walk_units(walk, pcpu_walk_tableless,
 				       pcpu_kmsan_map);
-	if (done)
-		done = pcpu_walk_units(walk, pcpu_walk_alloc, pcpu_map);
 	memalloc_restore_scope(flags);
 	if (done)
 		return 0;
 
-	pcpu_unmap_pages(walk, pcpu_undo_map);
+	/* The metadata of an entry that was in use is not ours either. */
+	if (IS_ENABLED(CONFIG_KMSAN) && mapped)
+		pcpu_walk_units(walk, pcpu_walk_tableless, pcpu_kmsan_unmap);
+	pcpu_pre_unmap_flush(walk->chunk, walk->page_start, walk->page_end);
+	pcpu_walk_units(walk, pcpu_walk_find, pcpu_undo_map);
 	return -ENOMEM;
 }
 
@@ -693,7 +696,7 @@ static void pcpu_depopulate_chunk(struct pcpu_chunk *chunk, int page_start,
 		pcpu_flush_forgotten();
 
 	walk.pages = pcpu_staged + pcpu_nr_unmapped;
-	pcpu_unmap_pages(&walk, pcpu_unmap);
+	pcpu_unmap_pages(&walk);
 	pcpu_nr_unmapped += nr;
 }
 
