@@ -417,7 +417,8 @@ static __always_inline bool pcpu_walk_units(struct pcpu_walk *walk,
 		.nr	= walk->page_end - walk->page_start,
 		.prot	= PAGE_KERNEL,
 	};
-	const unsigned long size = run.nr * PAGE_SIZE;
+	/* How far into a table all pages of a unit can start and be in it */
+	const unsigned long room = PMD_SIZE - min(run.nr * PAGE_SIZE, PMD_SIZE);
 	bool done = false;
 
 	while (unit < last) {
@@ -426,7 +427,7 @@ static __always_inline bool pcpu_walk_units(struct pcpu_walk *walk,
 			int nr = run.nr;
 
 			run.addr = start + offsets[unit->cpu];
-			if (run.addr + size - walk->base > PMD_SIZE)
+			if (run.addr - walk->base > room)
 				nr = table_fn(walk, run.addr);
 			if (unlikely(nr < run.nr)) {
 				if (!pcpu_walk_across(walk, run, nr, table_fn,
