@@ -9,6 +9,9 @@
 
 #if IS_ENABLED(CONFIG_PERCPU_VM_KUNIT_TEST)
 
+/* mm/percpu.c has created its tracepoints; create no others from here on. */
+#undef CREATE_TRACE_POINTS
+
 #include <linux/cpuset.h>
 
 #undef pcpu_alloc_chunk
