@@ -695,6 +695,50 @@ static void test_neighbours(struct kunit *test)
 		depopulate(ctx, end, nr);
 }
 
+static bool is_across_tables(struct pcpu_chunk *chunk, unsigned int cpu, int nr)
+{
+	return (percpu_vm_addr(chunk, cpu, 0) ^
+		percpu_vm_addr(chunk, cpu, nr - 1)) & PMD_MASK;
+}
+
+/* The boundary of a page table can lie in the unit of any CPU. */
+static void test_table_boundary(struct kunit *test)
+{
+	struct percpu_vm_test *ctx = test->priv;
+	int nr = ctx->layout.unit_pages;
+	int found, nr_seen = 0;
+	unsigned long *seen;
+	unsigned int cpu;
+
+	seen = kunit_kcalloc(test, BITS_TO_LONGS(nr_cpu_ids), sizeof(*seen),
+			     GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, seen);
+
+	while (ctx->chunk && nr_seen < num_possible_cpus()) {
+		found = nr_seen;
+		for_each_possible_cpu(cpu)
+			if (is_across_tables(ctx->chunk, cpu, nr) &&
+			    !test_and_set_bit(cpu, seen))
+				nr_seen++;
+		if (nr_seen > found) {
+			KUNIT_ASSERT_EQ(test, populate(ctx, 0, nr), 0);
+			KUNIT_EXPECT_EQ(test, 0, nr_misplaced(test, ctx->chunk,
+							      0, nr, true));
+			KUNIT_EXPECT_EQ(test, 0, nr_shared(test, ctx->chunk, 0,
+							   nr, 1));
+			depopulate(ctx, 0, nr);
+			KUNIT_EXPECT_EQ(test, 0, nr_misplaced(test, ctx->chunk,
+							      0, nr, false));
+		}
+		if (ctx->nr_spare == ARRAY_SIZE(ctx->spare))
+			break;
+		ctx->spare[ctx->nr_spare++] = ctx->chunk;
+		ctx->chunk = create_chunk();
+	}
+	/* Some units fill a table evenly. */
+	KUNIT_EXPECT_TRUE(test, nr_seen || PTRS_PER_PTE % nr == 0);
+}
+
 /* The CPUs by node and then by address, as the backend goes through them */
 static unsigned int *sort_cpus(struct kunit *test)
 {
@@ -2362,6 +2406,7 @@ static void percpu_vm_suite_exit(struct kunit_suite *suite)
 static struct kunit_case percpu_vm_cases[] = {
 	KUNIT_CASE_PARAM(test_populate, range_gen_params),
 	KUNIT_CASE_PARAM(test_neighbours, range_gen_params),
+	KUNIT_CASE(test_table_boundary),
 	KUNIT_CASE(test_depopulate_parts),
 	KUNIT_CASE_PARAM(test_one_pass, range_gen_params),
 	KUNIT_CASE(test_sync),
