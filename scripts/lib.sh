@@ -45,11 +45,11 @@ need_space()
 		die "$3 needs $2 MB in $1, $free MB are free; make room there"
 }
 
-# Usage: check_backend BACKEND, which is "mutant" for scripts/mutate
+# Usage: check_backend BACKEND, which is "mutant-N" for scripts/mutant
 check_backend()
 {
 	case $1 in
-	replacement | stock | mutant) ;;
+	replacement | stock | mutant-[0-9] | mutant-[0-9][0-9]) ;;
 	*)
 		die "BACKEND=$1 is neither replacement nor stock"
 		;;
