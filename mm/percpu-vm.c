@@ -56,7 +56,7 @@ static struct pcpu_unit *pcpu_cpu_units;
 static int pcpu_nr_cpu_units;
 static struct page **pcpu_staged;
 
-/* Staged pages that are unmapped, but which a TLB may still translate to */
+/* Staged pages to free after the next TLB flush; a walk stages behind them. */
 static int pcpu_nr_unmapped;
 
 /* How far below PCPU_MAX_ORDER to start on a node, in 1/PCPU_ORDER_RETRY */
@@ -64,8 +64,8 @@ static u8 pcpu_node_backoff[MAX_NUMNODES];
 
 /*
  * A pass over a range of pages in all units.  One page table serves many pages
- * and often several units, so the walk restarts at the PGD only when it leaves
- * a table.  Lazy MMU mode is on exactly while @table is set.
+ * and often several units, so the walk restarts at the PGD only for a unit that
+ * is not all in the table in use.  Lazy MMU mode is on while @table is set.
  *
  * What is flushed goes from the lowest to the highest unit, unused space in
  * between included: that is cheaper than one flush for each CPU.
@@ -77,7 +77,7 @@ struct pcpu_walk {
 	unsigned long		flush_start;
 	unsigned long		flush_end;
 	pte_t			*table;		/* page-table page in use */
-	unsigned long		base;		/* its first address, or 0 */
+	unsigned long		base;		/* its address, or VMALLOC_END */
 	pgtbl_mod_mask		mask;		/* levels that were modified */
 	gfp_t			gfp;
 };
@@ -100,6 +100,7 @@ static struct pcpu_walk pcpu_walk_range(struct pcpu_chunk *chunk,
 		.flush_start	= pcpu_chunk_addr(chunk, pcpu_low_unit_cpu, page_start),
 		.flush_end	= pcpu_chunk_addr(chunk, pcpu_high_unit_cpu, page_end),
 		.gfp		= gfp,
+		.base		= VMALLOC_END,
 	};
 }
 
@@ -139,26 +140,25 @@ static void pcpu_sort_units(void)
 /* Get the staging array; the list of units comes with it, in one allocation. */
 static struct page **pcpu_get_pages(gfp_t gfp)
 {
-	struct pcpu_unit *unit;
-	unsigned int cpu;
+	struct pcpu_unit *units;
+	unsigned int cpu, i = 0;
 
 	lockdep_assert_held(&pcpu_alloc_mutex);
 	if (pcpu_staged)
 		return pcpu_staged;
 
 	pcpu_nr_cpu_units = num_possible_cpus();
-	unit = pcpu_mem_zalloc(array_size(pcpu_nr_cpu_units, sizeof(*unit) +
-					  pcpu_unit_pages * sizeof(*pcpu_staged)),
-			       gfp);
-	if (!unit)
+	units = pcpu_mem_zalloc(array_size(pcpu_nr_cpu_units, sizeof(*units) +
+				pcpu_unit_pages * sizeof(*pcpu_staged)), gfp);
+	if (!units)
 		return NULL;
 
-	pcpu_cpu_units = unit;
 	for_each_possible_cpu(cpu) {
-		unit->offset = pcpu_unit_offsets[cpu];
-		unit++->cpu = cpu;
+		units[i].offset = pcpu_unit_offsets[cpu];
+		units[i++].cpu = cpu;
 	}
-	pcpu_staged = (struct page **)unit;
+	pcpu_cpu_units = units;
+	pcpu_staged = (void *)(units + pcpu_nr_cpu_units);
 	return pcpu_staged;
 }
 
@@ -312,7 +312,7 @@ static void pcpu_walk_leave(struct pcpu_walk *walk)
 	if (walk->table)
 		lazy_mmu_mode_disable();
 	walk->table = NULL;
-	walk->base = 0;
+	walk->base = VMALLOC_END;
 	cond_resched();
 }
 
@@ -335,7 +335,7 @@ static noinline pte_t *pcpu_walk_to(struct pcpu_walk *walk, unsigned long addr,
 	return pte;
 }
 
-/* The part of pcpu_walk_pages() for a unit that is not in one table */
+/* For a unit in several tables or in none; the walk is at its first page. */
 static noinline bool
 pcpu_walk_across(struct pcpu_walk *walk, unsigned long addr, pte_t *pte,
 		 struct page **staged, int stride, pcpu_pte_fn pte_fn,
@@ -364,7 +364,7 @@ pcpu_walk_pages(struct pcpu_walk *walk, pcpu_pte_fn pte_fn,
 		pcpu_page_fn page_fn)
 {
 	const int nr_pages = walk->nr_pages;
-	/* Pages of a unit that start so far into a table do not fit in it. */
+	/* So far into a table, or further, the pages of a unit do not fit. */
 	const unsigned long limit = PMD_SIZE + PAGE_SIZE -
 		min(nr_pages * PAGE_SIZE, PMD_SIZE + PAGE_SIZE);
 	const unsigned long start = (unsigned long)walk->chunk->base_addr +
@@ -447,11 +447,11 @@ static bool pcpu_undo_map(struct pcpu_walk *walk, unsigned long addr,
 {
 	pte_t old = pte ? ptep_get(pte) : __pte(0);
 
-	return pte_present(old) && pte_page(old) == *staged &&
+	return pte_present(old) && pte_pfn(old) == page_to_pfn(*staged) &&
 	       pcpu_unmap(walk, addr, pte, staged, prot);
 }
 
-/* KMSAN maps metadata beside ours, which takes memory for each page. */
+/* KMSAN maps metadata beside ours, which can fail for each page. */
 static bool pcpu_kmsan_map(struct pcpu_walk *walk, unsigned long addr,
 			   pte_t *pte, struct page **staged, pgprot_t prot)
 {
@@ -494,7 +494,7 @@ __pcpu_map_pages(unsigned long addr, struct page **pages, int nr_pages,
 					PAGE_KERNEL, pages, PAGE_SHIFT, gfp);
 }
 
-/* Flush the TLB for addresses where all is that was unmapped, and free that. */
+/* Flush the TLB for a range that has all unmapped pages, and free them. */
 static void pcpu_flush_and_free(unsigned long start, unsigned long end)
 {
 	flush_tlb_kernel_range(start, end);
@@ -502,7 +502,7 @@ static void pcpu_flush_and_free(unsigned long start, unsigned long end)
 	pcpu_nr_unmapped = 0;
 }
 
-/* Map what is staged; returns 0, or -ENOMEM with nothing mapped and all freed. */
+/* Map what is staged; returns 0, or -ENOMEM with nothing mapped or staged. */
 static int pcpu_map_pages(struct pcpu_walk *walk)
 {
 	unsigned int flags;
@@ -522,7 +522,7 @@ static int pcpu_map_pages(struct pcpu_walk *walk)
 		pcpu_walk_pages(walk, NULL, pcpu_kmsan_unmap);
 	pcpu_pre_unmap_flush(walk);
 	pcpu_walk_pages(walk, pcpu_pte_find, pcpu_undo_map);
-	/* A TLB may remember what was mapped for a moment. */
+	/* A TLB may remember those that were mapped for a moment. */
 	pcpu_nr_unmapped = walk->nr_pages * pcpu_nr_cpu_units;
 	pcpu_flush_and_free(walk->flush_start, walk->flush_end);
 	return -ENOMEM;
