@@ -8,7 +8,11 @@ set -eu
 
 unset ARCH
 # the options of tests/kunit.sh, so that ccache has most objects already
-BACKEND=stock CONFIG=lockdep "$scripts/kunit" >"$work/log" 2>&1 || true
+BACKEND=stock CONFIG=lockdep
+export BACKEND CONFIG
+for first in embed page; do
+	"$scripts/kunit" --kernel_args=percpu_alloc=$first 2>&1 || true
+done >"$work/log"
 
 same_differences()
 {
