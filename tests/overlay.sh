@@ -141,9 +141,9 @@ check_error "an older hook is named" \
 	'differs in __pcpu_map_pages\(\).*use a newer kernel' \
 	"$scripts/check-base" "$tree"
 fresh_tree
-sed -i 's/free_pages_bulk/free_pages_slowly/' "$tree/include/linux/gfp.h"
+sed -i 's/__free_contig_range/__free_contig_slowly/' "$tree/include/linux/gfp.h"
 check_error "a missing function is named" \
-	'no free_pages_bulk\(\) in include/linux/gfp.h' \
+	'no __free_contig_range\(\) in include/linux/gfp.h' \
 	"$scripts/check-base" "$tree"
 
 # as with git am
