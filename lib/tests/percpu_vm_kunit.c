@@ -951,16 +951,34 @@ static void need_nodes(struct kunit *test)
 			kunit_skip(test, "CPU %u has no node with memory", cpu);
 }
 
+static void move_cpu(unsigned int cpu, int node)
+{
+#ifdef CONFIG_USE_PERCPU_NUMA_NODE_ID
+	set_cpu_numa_node(cpu, node);
+#endif
+}
+
 static void test_node(struct kunit *test)
 {
 	struct percpu_vm_test *ctx = test->priv;
-	int start, end;
+	unsigned int cpu = ctx->layout.high_cpu;
+	int node = cpu_to_node(cpu);
+	int start, end, err, nr;
 
 	need_nodes(test);
 	get_range(test, &start, &end);
 	watch(ctx, start, end);
 	KUNIT_ASSERT_EQ(test, populate(ctx, start, end), 0);
 	KUNIT_EXPECT_EQ(test, 0, nr_off_node(test, ctx));
+	depopulate(ctx, start, end);
+
+	/* a CPU that is brought up can turn out to be on another one */
+	move_cpu(cpu, next_node_in(node, node_states[N_MEMORY]));
+	err = populate(ctx, start, end);
+	nr = nr_off_node(test, ctx);
+	move_cpu(cpu, node);
+	KUNIT_ASSERT_EQ(test, err, 0);
+	KUNIT_EXPECT_EQ(test, nr, 0);
 	depopulate(ctx, start, end);
 }
 
