@@ -1502,52 +1502,46 @@ static struct page **get_pages(struct kunit *test, int nr)
 	return pages;
 }
 
-/* A page with a hardware error is withheld when it is freed, no other one is. */
-static void test_poisoned_page(struct kunit *test)
+/* The one of many pages that is poisoned, or held, stays out; no other does. */
+static void check_one_stays(struct kunit *test, bool poison)
 {
 	struct percpu_vm_test *ctx = test->priv;
 	struct page *page, **pages;
 	int n, nr = min(3, ctx->layout.unit_pages);
 
-	if (!IS_ENABLED(CONFIG_MEMORY_FAILURE))
-		kunit_skip(test, "needs CONFIG_MEMORY_FAILURE");
 	for (n = 0; n < 3; n++) {
 		KUNIT_ASSERT_EQ(test, populate(ctx, 0, nr), 0);
 		page = nth_page(ctx, n, nr);
 		pages = get_pages(test, nr);
-		SetPageHWPoison(page);
+		if (poison)
+			SetPageHWPoison(page);
+		else
+			get_page(page);
 		watch(ctx, 0, nr);
 		depopulate(ctx, 0, nr);
 		KUNIT_EXPECT_EQ(test, ctx->nr_freed, nr_cpu_pages(nr));
 		KUNIT_EXPECT_EQ(test, nr_free_of(&page, 1), 0);
 		KUNIT_EXPECT_GE(test, nr_free_of(pages, nr_cpu_pages(nr)),
 				nr_cpu_pages(nr) * 3 / 4);
-	}
-}
-
-/* A page with another reference stays until that is dropped, no other one does. */
-static void test_held_page(struct kunit *test)
-{
-	struct percpu_vm_test *ctx = test->priv;
-	struct page *page, **pages;
-	int n, nr = min(3, ctx->layout.unit_pages);
-
-	for (n = 0; n < 3; n++) {
-		KUNIT_ASSERT_EQ(test, populate(ctx, 0, nr), 0);
-		page = nth_page(ctx, n, nr);
-		pages = get_pages(test, nr);
-		get_page(page);
-		watch(ctx, 0, nr);
-		depopulate(ctx, 0, nr);
-		KUNIT_EXPECT_EQ(test, ctx->nr_freed, nr_cpu_pages(nr));
+		if (poison)
+			continue;
 		KUNIT_EXPECT_EQ(test, ctx->nr_dead, 1);
 		KUNIT_EXPECT_EQ(test, page_count(page), 1);
-		KUNIT_EXPECT_EQ(test, nr_free_of(&page, 1), 0);
-		KUNIT_EXPECT_GE(test, nr_free_of(pages, nr_cpu_pages(nr)),
-				nr_cpu_pages(nr) * 3 / 4);
 		put_page(page);
 		KUNIT_EXPECT_EQ(test, nr_free_of(&page, 1), 1);
 	}
+}
+
+static void test_poisoned_page(struct kunit *test)
+{
+	if (!IS_ENABLED(CONFIG_MEMORY_FAILURE))
+		kunit_skip(test, "needs CONFIG_MEMORY_FAILURE");
+	check_one_stays(test, true);
+}
+
+static void test_held_page(struct kunit *test)
+{
+	check_one_stays(test, false);
 }
 
 /* Readers of vmalloc space see the last page of the last unit, too. */
