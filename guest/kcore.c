@@ -2,7 +2,8 @@
 /*
  * What a debugger reads of per-CPU memory: all of it, the last page of the last
  * unit, too.  Fills chunks with BPF maps of the largest values that there are,
- * all bits set, and looks at the last two pages of each area in /proc/kcore.
+ * all bits set, and looks at the last page of each area in /proc/kcore.  It has to
+ * be filled where the page before it is, and the last page of the unit before.
  */
 #define _GNU_SOURCE
 #include <elf.h>
@@ -47,6 +48,20 @@ static void make_map(void *values)
 	attr.value = (unsigned long)values;
 	if (bpf(BPF_MAP_UPDATE_ELEM, &attr))
 		die("BPF_MAP_UPDATE_ELEM");
+}
+
+static unsigned long get_unit_size(void)
+{
+	FILE *stats = fopen("/sys/kernel/debug/percpu_stats", "r");
+	unsigned long size = 0;
+	char line[256];
+
+	while (stats && !size && fgets(line, sizeof(line), stats))
+		sscanf(line, " unit_size : %lu", &size);
+	if (!size)
+		die("percpu_stats");
+	fclose(stats);
+	return size;
 }
 
 /* Where an address is in the file, which has a program header for each area */
@@ -97,6 +112,7 @@ int main(void)
 {
 	const size_t page_size = sysconf(_SC_PAGESIZE);
 	const size_t size = VALUE_SIZE * sysconf(_SC_NPROCESSORS_CONF);
+	const unsigned long unit_size = get_unit_size();
 	int kcore, i, nr_filled = 0, nr_cut = 0;
 	unsigned long start, end;
 	FILE *areas, *restrict_file;
@@ -121,7 +137,8 @@ int main(void)
 	while (fgets(line, sizeof(line), areas)) {
 		if (!strstr(line, "pcpu_get_vm_areas") ||
 		    sscanf(line, "0x%lx-0x%lx", &start, &end) != 2 ||
-		    !is_filled(kcore, end - 2 * page_size, page_size))
+		    !is_filled(kcore, end - 2 * page_size, page_size) ||
+		    !is_filled(kcore, end - unit_size - page_size, page_size))
 			continue;
 		nr_filled++;
 		nr_cut += !is_filled(kcore, end - page_size, page_size);
