@@ -69,6 +69,7 @@ struct usage {
 	long	kb;		/* Percpu: of /proc/meminfo */
 	long	chunks;		/* -1 if unknown */
 	long	allocs;		/* -1 if unknown */
+	long	dying;		/* cgroups */
 };
 
 /*
@@ -194,7 +195,7 @@ static long file_number(const char *path, const char *key)
 	while (value < 0 && fgets(line, sizeof(line), file)) {
 		found = strstr(line, key);
 		if (found)
-			sscanf(found + strlen(key), " : %ld", &value);
+			sscanf(found + strlen(key), "%*[ :]%ld", &value);
 	}
 	fclose(file);
 	return value;
@@ -218,7 +219,41 @@ static int count_cpus(const char *path)
 	return nr;
 }
 
+/* Find where version 2 is mounted with the memory controller. */
+static const char *find_cgroups(char *root, int size)
+{
+	char line[512], path[256], type[32], controllers[256] = "";
+	FILE *mounts = fopen("/proc/self/mounts", "re");
+	bool found = false;
+
+	while (mounts && !found && fgets(line, sizeof(line), mounts))
+		found = sscanf(line, "%*s %255s %31s", path, type) == 2 &&
+			!strcmp(type, "cgroup2") &&
+			(int)strlen(path) < size;
+	if (mounts)
+		fclose(mounts);
+	if (!found)
+		return "no cgroup2 is mounted";
+	snprintf(root, size, "%s", path);
+	strncat(path, "/cgroup.controllers", sizeof(path) - strlen(path) - 1);
+	read_file(path, controllers, sizeof(controllers));
+	if (!strstr(controllers, "memory"))
+		return "cgroup2 has no memory controller";
+	return NULL;
+}
+
 /* Accounting */
+
+/* A cgroup that somebody still needs keeps its per-CPU memory. */
+static long dying_cgroups(void)
+{
+	char path[256];
+
+	if (find_cgroups(path, sizeof(path) - 16))
+		return 0;
+	strcat(path, "/cgroup.stat");
+	return file_number(path, "nr_dying_descendants");
+}
 
 static struct usage usage_now(void)
 {
@@ -226,19 +261,20 @@ static struct usage usage_now(void)
 		.kb	= file_number("/proc/meminfo", "Percpu"),
 		.chunks	= file_number(STATS, "nr_chunks"),
 		.allocs	= file_number(STATS, "nr_cur_alloc"),
+		.dying	= dying_cgroups(),
 	};
 }
 
 /*
  * Objects are often freed by a worker some time after they are gone for their
  * users, and what that leaves empty by another one.  One chunk's worth of pages
- * may stay in reserve, and two chunks more may live on because something else
- * moved in.
+ * may stay in reserve, two chunks more may live on because something else moved
+ * in, and one more for each dying cgroup.
  */
 static bool is_back(struct usage usage, struct usage before)
 {
 	return usage.kb <= before.kb + chunk_kb &&
-	       usage.chunks <= before.chunks + 2 &&
+	       usage.chunks <= before.chunks + 2 + usage.dying - before.dying &&
 	       usage.allocs <= before.allocs + OTHERS_ALLOCS;
 }
 
@@ -462,29 +498,6 @@ static void restore_all(void)
 }
 
 /* Cgroups */
-
-/* Find where version 2 is mounted with the memory controller. */
-static const char *find_cgroups(char *root, int size)
-{
-	char line[512], path[256], type[32], controllers[256] = "";
-	FILE *mounts = fopen("/proc/self/mounts", "re");
-	bool found = false;
-
-	while (mounts && !found && fgets(line, sizeof(line), mounts))
-		found = sscanf(line, "%*s %255s %31s", path, type) == 2 &&
-			!strcmp(type, "cgroup2") &&
-			(int)strlen(path) < size;
-	if (mounts)
-		fclose(mounts);
-	if (!found)
-		return "no cgroup2 is mounted";
-	snprintf(root, size, "%s", path);
-	strncat(path, "/cgroup.controllers", sizeof(path) - strlen(path) - 1);
-	read_file(path, controllers, sizeof(controllers));
-	if (!strstr(controllers, "memory"))
-		return "cgroup2 has no memory controller";
-	return NULL;
-}
 
 /* Let the cgroups in @dir be memory cgroups. */
 static bool enable_memory(const char *dir, bool restore)
