@@ -43,19 +43,6 @@ fragment()
 	esac
 }
 
-targets()
-{
-	echo mm/percpu.o
-	case $1 in
-	suite | module)
-		echo lib/tests/percpu_vm_kunit.o
-		;;
-	benchmark)
-		echo lib/tests/percpu_vm_benchmark.o
-		;;
-	esac
-}
-
 # Usage: compiles CONFIGURATION: and neither gcc nor sparse says anything
 compiles()
 {
@@ -63,7 +50,9 @@ compiles()
 	fragment "$1" >"$work/fragment"
 	# what was compiled before says nothing
 	rm -f "$objects/mm/percpu.o" "$objects"/lib/tests/percpu_vm_*.o
-	compile_objects "$(targets "$1")" "$tree" "$objects" "$work/fragment" \
+	targets=mm/percpu.o
+	[ "$1" = off ] || targets="$targets lib/tests/"
+	compile_objects "$targets" "$tree" "$objects" "$work/fragment" \
 		W=1 C=2 CF="$sparse_flags" >"$work/log" 2>&1 || {
 		cat "$work/log"
 		return 1

@@ -9,146 +9,130 @@
 #ifndef _LINUX_PERCPU_VM_H
 #define _LINUX_PERCPU_VM_H
 
-#include <linux/init.h>
 #include <linux/nodemask_types.h>
+#include <linux/pgtable.h>
 #include <linux/types.h>
 
+struct mutex;
 struct page;
-struct pcpu_alloc_info;
 struct pcpu_chunk;
+struct task_struct;
+struct vm_struct;
 
-/**
- * enum percpu_vm_event - what the backend does to the rest of the kernel
- * @PERCPU_VM_CREATE: it is about to allocate a chunk, or areas for one
- * @PERCPU_VM_DESTROY: it is about to free one of these
- * @PERCPU_VM_ALLOC: it is about to request a block of pages, or a page
- * @PERCPU_VM_BULK: it is about to request pages in bulk
- * @PERCPU_VM_ALLOCATED: it has got some
- * @PERCPU_VM_FREE: it is about to free contiguous pages
- * @PERCPU_VM_TABLE: it is about to go down to a page table, or to build it
- * @PERCPU_VM_METADATA: it is about to have KMSAN map what belongs to a page
- * @PERCPU_VM_LAZY_ENABLE: it is about to enable lazy MMU mode
- * @PERCPU_VM_LAZY_DISABLE: it has disabled it
- * @PERCPU_VM_SYNC: it is about to call arch_sync_kernel_mappings()
- * @PERCPU_VM_FLUSH_MAP: it is about to flush the cache after mapping
- * @PERCPU_VM_FLUSH_UNMAP: it is about to flush the cache before unmapping
- * @PERCPU_VM_FLUSH_TLB: it is about to flush the TLB
- * @PERCPU_VM_RESCHED: it is about to let others run
- */
+/* What the backend is about to do to the rest of the kernel */
 enum percpu_vm_event {
-	PERCPU_VM_CREATE,
-	PERCPU_VM_DESTROY,
-	PERCPU_VM_ALLOC,
-	PERCPU_VM_BULK,
-	PERCPU_VM_ALLOCATED,
-	PERCPU_VM_FREE,
-	PERCPU_VM_TABLE,
-	PERCPU_VM_METADATA,
-	PERCPU_VM_LAZY_ENABLE,
-	PERCPU_VM_LAZY_DISABLE,
-	PERCPU_VM_SYNC,
-	PERCPU_VM_FLUSH_MAP,
-	PERCPU_VM_FLUSH_UNMAP,
+	PERCPU_VM_STAGE,	/* allocate the staging array */
+	PERCPU_VM_CREATE,	/* allocate a chunk, or areas for one */
+	PERCPU_VM_DESTROY,	/* free one of these */
+	PERCPU_VM_ALLOC,	/* request a block of pages, or a page */
+	PERCPU_VM_BULK,		/* request pages in bulk */
+	PERCPU_VM_ALLOCATED,	/* it has got some */
+	PERCPU_VM_FREE,		/* free contiguous pages */
+	PERCPU_VM_TABLE,	/* go down to a page table, or allocate it */
+	PERCPU_VM_METADATA,	/* have KMSAN map what belongs to a page */
+	PERCPU_VM_NO_METADATA,	/* have it unmap that */
+	PERCPU_VM_LAZY_ENABLE,	/* enable lazy MMU mode */
+	PERCPU_VM_LAZY_DISABLE,	/* it has disabled it */
+	PERCPU_VM_SYNC,		/* call arch_sync_kernel_mappings() */
+	PERCPU_VM_FLUSH_MAP,	/* flush the cache after mapping */
+	PERCPU_VM_FLUSH_UNMAP,	/* flush the cache before unmapping */
 	PERCPU_VM_FLUSH_TLB,
-	PERCPU_VM_RESCHED,
+	PERCPU_VM_RESCHED,	/* let others run */
+	PERCPU_VM_NR_EVENTS
 };
 
-/**
- * struct percpu_vm_call - a call that the backend makes
- * @event: which one
- * @gfp: the flags of an allocation
- * @node: where it is wanted
- * @nr: the number of pages; lowering it makes the bulk allocator stop early
- * @page: the first page, when there is one
- * @start: the address of a table, or the first one to flush or to sync
- * @end: the address after the last one
- */
+/* A call that the backend makes: as much of this as there is to say */
 struct percpu_vm_call {
 	enum percpu_vm_event	event;
 	gfp_t			gfp;
-	int			node;
-	int			nr;
-	struct page		*page;
-	unsigned long		start;
+	int			node;	/* where memory is wanted */
+	int			nr;	/* of pages, areas, or bytes to stage in */
+	struct page		*page;	/* the first one */
+	unsigned long		start;	/* address; alignment of areas */
 	unsigned long		end;
 };
 
 /**
  * struct percpu_vm_observer - someone who wants to know
- * @call: called for what the backend does on behalf of the observing task;
- *	  when this returns false what can fail does, and pages are not freed
- *	  but the observer's
+ * @task: for whom the backend does something
+ * @call: called for each thing that it does; when this returns false what can
+ *	  fail does, and pages are not freed but the observer's.  The bulk
+ *	  allocator stops at the number left in the call.
  */
 struct percpu_vm_observer {
+	struct task_struct *task;
 	bool (*call)(struct percpu_vm_observer *observer,
 		     struct percpu_vm_call *call);
 };
 
-/**
- * struct percpu_vm_layout - what all chunks look like
- * @nr_units: number of units, those without a CPU included
- * @unit_pages: number of pages in a unit
- * @low_cpu: the CPU with the lowest unit
- * @high_cpu: the CPU with the highest unit
- * @max_order: log2 of the number of pages in half a pageblock
- */
+/* What all chunks look like */
 struct percpu_vm_layout {
-	int		nr_units;
+	int		nr_groups;
+	int		nr_units;	/* also without a CPU */
 	int		unit_pages;
-	unsigned int	low_cpu;
+	unsigned int	low_cpu;	/* which has the lowest unit */
 	unsigned int	high_cpu;
-	int		max_order;
+	size_t		atom_size;	/* alignment of an area in bytes */
+	int		max_order;	/* of half a pageblock */
+};
+
+/* A situation in which reclaim has to be decided */
+struct percpu_vm_policy {
+	bool	isolated;
+	int	nr_empty;	/* of the populated pages of the chunk */
+	int	nr_pages;
+	int	nr_empty_all;	/* in all chunks that are not isolated */
 };
 
 /**
- * struct percpu_vm_policy - a situation in which reclaim has to be decided
- * @isolated: whether the chunk is isolated already
- * @nr_empty: number of its populated pages that are empty
- * @nr_pages: number of its pages
- * @nr_empty_all: number of empty populated pages of all chunks not isolated
+ * struct percpu_vm_backend - the backend, and what tests have to know of it
+ * @mutex: held for all hooks but @should_reclaim, and from the first
+ *	   depopulation to the flush or the destruction of the chunk
+ * @create_chunk: creates a chunk that mm/percpu.c does not know
+ * @destroy_chunk: destroys it
+ * @populate: populates pages
+ * @depopulate: depopulates them
+ * @flush: flushes the TLB after that
+ * @should_reclaim: decides in a situation that is made up for it
+ * @page: the page that is mapped for a CPU, or NULL
+ * @addr_to_page: the page that is mapped at an address, or NULL
+ * @page_chunk: where a page leads to
+ * @addr: where a page of a CPU is, or would be
+ * @area: the area of an address
+ * @pte: the entry of an address, NULL if it has no page table; in @levels, how
+ *	 many levels the page tables have
+ * @first_chunk: the chunk that was there at boot
+ * @reserved_chunk: the part of it that is for modules, or NULL
+ * @layout: what all chunks look like
+ * @settle: waits for the balance worker, returns the populated pages of a unit
+ * @nr_free: drains the page allocator's lists, returns how many it has
  */
-struct percpu_vm_policy {
-	bool	isolated;
-	int	nr_empty;
-	int	nr_pages;
-	int	nr_empty_all;
+struct percpu_vm_backend {
+	struct mutex *mutex;	/* see above */
+	struct pcpu_chunk *(*create_chunk)(gfp_t gfp);
+	void (*destroy_chunk)(struct pcpu_chunk *chunk);
+	int (*populate)(struct pcpu_chunk *chunk, int start, int end, gfp_t gfp);
+	void (*depopulate)(struct pcpu_chunk *chunk, int start, int end);
+	void (*flush)(struct pcpu_chunk *chunk, int start, int end);
+	bool (*should_reclaim)(struct pcpu_chunk *chunk,
+			       struct percpu_vm_policy policy);
+	struct page *(*page)(struct pcpu_chunk *chunk, unsigned int cpu, int i);
+	struct page *(*addr_to_page)(void *addr);
+	struct pcpu_chunk *(*page_chunk)(struct page *page);
+	unsigned long (*addr)(struct pcpu_chunk *chunk, unsigned int cpu, int i);
+	struct vm_struct *(*area)(const void *addr);
+	pte_t *(*pte)(unsigned long addr, int *levels);
+	struct pcpu_chunk **first_chunk;
+	struct pcpu_chunk **reserved_chunk;
+	struct percpu_vm_layout (*layout)(void);
+	int (*settle)(void);
+	long (*nr_free)(void);
 };
+
+extern const struct percpu_vm_backend percpu_vm_backend;
 
 void percpu_vm_observe(struct percpu_vm_observer *observer);
 void percpu_vm_allow_nodes(const nodemask_t *nodes);
-
-/*
- * The hooks, under the locks that mm/percpu.c holds for them: after
- * percpu_vm_depopulate() that is until percpu_vm_flush() or
- * percpu_vm_destroy_chunk(), and nothing else can be called before.
- */
-struct pcpu_chunk *percpu_vm_create_chunk(gfp_t gfp);
-void percpu_vm_destroy_chunk(struct pcpu_chunk *chunk);
-int percpu_vm_populate(struct pcpu_chunk *chunk, int page_start, int page_end,
-		       gfp_t gfp);
-void percpu_vm_depopulate(struct pcpu_chunk *chunk, int page_start,
-			  int page_end);
-void percpu_vm_flush(struct pcpu_chunk *chunk, int page_start, int page_end);
-bool percpu_vm_should_reclaim(struct pcpu_chunk *chunk,
-			      const struct percpu_vm_policy *policy);
-int __init percpu_vm_verify_alloc_info(const struct pcpu_alloc_info *ai);
-
-/* what they work on */
-struct pcpu_chunk *percpu_vm_first_chunk(void);
-struct pcpu_chunk *percpu_vm_reserved_chunk(void);
-struct percpu_vm_layout percpu_vm_layout(void);
-int percpu_vm_settle(void);
-long percpu_vm_nr_free(void);
-unsigned long percpu_vm_addr(struct pcpu_chunk *chunk, unsigned int cpu,
-			     int page_idx);
-unsigned long percpu_vm_unit_addr(struct pcpu_chunk *chunk, int unit);
-int percpu_vm_table_levels(void);
-bool percpu_vm_has_tables(struct pcpu_chunk *chunk);
-struct page *percpu_vm_page(struct pcpu_chunk *chunk, unsigned int cpu,
-			    int page_idx);
-struct page *percpu_vm_addr_to_page(void *addr);
-unsigned long percpu_vm_area_end(unsigned long addr);
-phys_addr_t percpu_vm_ptr_to_phys(void *addr);
-struct pcpu_chunk *percpu_vm_page_chunk(struct page *page);
+void percpu_vm_forget_staged(void);
 
 #endif /* _LINUX_PERCPU_VM_H */

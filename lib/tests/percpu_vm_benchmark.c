@@ -33,6 +33,8 @@
 #define BULK_BYTES	(256 << 10)
 #define ROUNDS		10
 
+static const struct percpu_vm_backend *const backend = &percpu_vm_backend;
+
 /**
  * struct memory - a state of free memory to measure in
  * @name: how the log calls it
@@ -101,7 +103,7 @@ static unsigned long * __init break_memory(const struct memory *memory)
 		return NULL;
 
 	/* what is on the lists of each CPU would join what is given back */
-	percpu_vm_nr_free();
+	backend->nr_free();
 	while ((page = alloc_page(gfp)))
 		__set_bit(page_to_pfn(page), held);
 	for_each_set_bit(pfn, held, max_pfn) {
@@ -110,7 +112,7 @@ static unsigned long * __init break_memory(const struct memory *memory)
 		__clear_bit(pfn, held);
 		__free_page(pfn_to_page(pfn));
 	}
-	percpu_vm_nr_free();
+	backend->nr_free();
 	return held;
 }
 
@@ -120,7 +122,7 @@ static void __init mend_memory(unsigned long *held)
 
 	for_each_set_bit(pfn, held, max_pfn)
 		__free_page(pfn_to_page(pfn));
-	percpu_vm_nr_free();
+	backend->nr_free();
 	vfree(held);
 }
 
@@ -129,20 +131,23 @@ static int __init bench_chunk(struct pcpu_chunk *chunk, int nr_pages,
 			      struct figure *depopulate)
 {
 	u64 start, middle, end;
-	int i, err;
+	int i, err = 0;
 
 	/* what others have put off comes before, not meanwhile */
-	percpu_vm_settle();
+	backend->settle();
 	msleep(100);
 
 	for (i = 0; i < NR_CYCLES; i++) {
 		start = ktime_get_ns();
-		err = percpu_vm_populate(chunk, 0, nr_pages, GFP_KERNEL);
+		scoped_guard(mutex, backend->mutex)
+			err = backend->populate(chunk, 0, nr_pages, GFP_KERNEL);
 		if (err)
 			return err;
 		middle = ktime_get_ns();
-		percpu_vm_depopulate(chunk, 0, nr_pages);
-		percpu_vm_flush(chunk, 0, nr_pages);
+		scoped_guard(mutex, backend->mutex) {
+			backend->depopulate(chunk, 0, nr_pages);
+			backend->flush(chunk, 0, nr_pages);
+		}
 		end = ktime_get_ns();
 		add(populate, i, middle - start);
 		add(depopulate, i, end - middle);
@@ -169,7 +174,8 @@ static int __init bench_hooks(const struct memory *memory, const int *pages,
 		struct figure populate = NO_FIGURE, depopulate = NO_FIGURE;
 
 		for (c = i * NR_CHUNKS; c < (i + 1) * NR_CHUNKS && !err; c++) {
-			chunks[c] = percpu_vm_create_chunk(GFP_KERNEL);
+			scoped_guard(mutex, backend->mutex)
+				chunks[c] = backend->create_chunk(GFP_KERNEL);
 			err = chunks[c] ? bench_chunk(chunks[c], pages[i],
 						      &populate, &depopulate) :
 					  -ENOMEM;
@@ -178,8 +184,9 @@ static int __init bench_hooks(const struct memory *memory, const int *pages,
 		report(memory, "depopulate", "pages", pages[i], &depopulate);
 	}
 
-	for (c = 0; c < nr * NR_CHUNKS; c++)
-		percpu_vm_destroy_chunk(chunks[c]);
+	scoped_guard(mutex, backend->mutex)
+		for (c = 0; c < nr * NR_CHUNKS; c++)
+			backend->destroy_chunk(chunks[c]);
 	kfree(chunks);
 	return err;
 }
@@ -294,7 +301,7 @@ static int __init bench_alloc(const struct memory *memory, size_t size, int nr,
 		start = ktime_get_ns();
 		for (object = 0; object < nr; object++)
 			free_percpu(objects[object]);
-		percpu_vm_settle();
+		backend->settle();
 		end = ktime_get_ns();
 		add(&free, i, (end - start) / nr);
 	}
@@ -330,9 +337,9 @@ static void count_extfrag(void *nr, struct page *page, int alloc_order,
 
 static void __init report_fragments(const char *when, long nr_extfrag)
 {
-	int nr_percpu = percpu_vm_settle();
+	int nr_percpu = backend->settle();
 
-	percpu_vm_nr_free();
+	backend->nr_free();
 	pr_info("cpus=%u nodes=%u op=fragments when=%s huge=%lu percpu=%d extfrag=%ld\n",
 		num_possible_cpus(), num_online_nodes(), when, nr_free_huge(),
 		nr_percpu, nr_extfrag);
@@ -368,20 +375,20 @@ static int __init bench_fragments(void)
 			size = sizes[prandom_u32_state(&rnd) %
 				     ARRAY_SIZE(sizes)];
 			objects[i] = __alloc_percpu(size, 8);
-			percpu_vm_settle();
+			backend->settle();
 		}
 		if (round == 0)
 			report_fragments("full", nr_extfrag);
 		for (i = round & 1; i < nr; i += 2) {
 			free_percpu(objects[i]);
-			percpu_vm_settle();
+			backend->settle();
 			objects[i] = NULL;
 		}
 	}
 	report_fragments("half", nr_extfrag);
 	for (i = 0; i < nr; i++) {
 		free_percpu(objects[i]);
-		percpu_vm_settle();
+		backend->settle();
 	}
 	report_fragments("after", nr_extfrag);
 	unregister_trace_mm_page_alloc_extfrag(count_extfrag, &nr_extfrag);

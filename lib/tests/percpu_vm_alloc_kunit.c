@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * KUnit cases for the per-CPU allocator as a whole, whatever its backend.
+ */
+
+#include <linux/kthread.h>
+#include <linux/prandom.h>
+
+#include "percpu_vm_observer.h"
+
+#define SEED		20261122
+#define EMPTY_PAGES	4	/* that mm/percpu.c has ready */
+
+/* For the last line of the log */
+static long nr_beyond;
+
+static const size_t sizes[] = {
+	4, 8, 64, 100, 512, 1024, 2048, 3000, 4096, 8192, 16384, 32768,
+};
+
+/* Zero at first, private to each CPU, and of the size that was asked for */
+static int use_percpu(void __percpu *ptr, size_t size, u8 seed)
+{
+	unsigned int cpu;
+	int bad = 0;
+
+	for_each_possible_cpu(cpu) {
+		u8 *p = per_cpu_ptr(ptr, cpu);
+
+		bad += !!memchr_inv(p, 0, size);
+		memset(p, (u8)(seed + cpu * 7 + 1) ?: 1, size);
+	}
+	for_each_possible_cpu(cpu)
+		bad += !!memchr_inv(per_cpu_ptr(ptr, cpu),
+				    (u8)(seed + cpu * 7 + 1) ?: 1, size);
+	return bad;
+}
+
+static void test_alloc_percpu(struct kunit *test)
+{
+	void __percpu *ptr;
+	int i, again;
+
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		for (again = 0; again < 3; again++) {
+			ptr = __alloc_percpu(sizes[i], 8);
+			KUNIT_ASSERT_NOT_NULL(test, (void __force *)ptr);
+			KUNIT_EXPECT_EQ(test, 0, use_percpu(ptr, sizes[i], i));
+			free_percpu(ptr);
+		}
+	}
+}
+
+/* What was mapped at boot leads to no chunk. */
+static bool is_beyond_first(void __percpu *ptr)
+{
+	void *addr = per_cpu_ptr(ptr, 0);
+
+	return is_vmalloc_addr(addr) &&
+	       backend->page_chunk(vmalloc_to_page(addr));
+}
+
+struct worker {
+	struct task_struct	*task;
+	struct completion	done;
+	u32			seed;
+	int			nr_bad;
+	int			nr_beyond;
+};
+
+/* Hold some allocations at a time, replace them at random. */
+static int work(void *data)
+{
+	struct worker *worker = data;
+	void __percpu *ptrs[64] = { };
+	struct rnd_state rnd;
+	int i;
+
+	prandom_seed_state(&rnd, worker->seed);
+	for (i = 0; i < 400; i++) {
+		int slot = prandom_u32_state(&rnd) % ARRAY_SIZE(ptrs);
+		size_t size = sizes[prandom_u32_state(&rnd) %
+				    ARRAY_SIZE(sizes)];
+		bool atomic = prandom_u32_state(&rnd) % 4 == 0;
+
+		free_percpu(ptrs[slot]);
+		ptrs[slot] = __alloc_percpu_gfp(size, 8, atomic ? GFP_NOWAIT |
+						__GFP_NOWARN : GFP_KERNEL);
+		if (!ptrs[slot]) {
+			worker->nr_bad += !atomic;
+			continue;
+		}
+		worker->nr_beyond += is_beyond_first(ptrs[slot]);
+		worker->nr_bad += use_percpu(ptrs[slot], size, i);
+		cond_resched();
+	}
+	for (i = 0; i < ARRAY_SIZE(ptrs); i++)
+		free_percpu(ptrs[i]);
+	kthread_complete_and_exit(&worker->done, 0);
+}
+
+static void work_everywhere(struct kunit *test)
+{
+	struct worker *workers;
+	unsigned int cpu;
+	int i, nr = 0;
+
+	workers = kunit_kcalloc(test, nr_cpu_ids, sizeof(*workers), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, workers);
+
+	for_each_online_cpu(cpu) {
+		struct worker *worker = &workers[nr];
+
+		worker->seed = SEED + nr;
+		init_completion(&worker->done);
+		worker->task = kthread_create_on_cpu(work, worker, cpu,
+						     "percpu_vm/%u");
+		KUNIT_EXPECT_FALSE(test, IS_ERR(worker->task));
+		if (IS_ERR(worker->task))
+			break;
+		wake_up_process(worker->task);
+		nr++;
+	}
+	for (i = 0; i < nr; i++) {
+		wait_for_completion(&workers[i].done);
+		KUNIT_EXPECT_EQ(test, workers[i].nr_bad, 0);
+		KUNIT_EXPECT_GT(test, workers[i].nr_beyond, 0);
+		nr_beyond += workers[i].nr_beyond;
+	}
+}
+
+/*
+ * What the threads had comes back: a backend that keeps it loses thousands of
+ * pages here.  How many stay for a good reason depends on who ran when.  Of
+ * per-CPU memory it is the first chunk, one that mm/percpu.c has in reserve, pages
+ * of a chunk that others use, too, and the empty pages for atomic allocations, each
+ * in a chunk of its own if need be; of the rest it is stacks, page tables and what
+ * else is made once.  KASAN has shadow memory for all of a chunk, an eighth of it.
+ */
+static void test_alloc_percpu_everywhere(struct kunit *test)
+{
+	struct percpu_vm_test *ctx = test->priv;
+	long nr_all, nr_percpu, nr_rest = nr_cpu_pages(128);
+	int i;
+
+	if (IS_ENABLED(CONFIG_KASAN_VMALLOC))
+		nr_rest += (2 + EMPTY_PAGES) * ctx->layout.nr_units *
+			   ctx->layout.unit_pages / 8;
+
+	work_everywhere(test);
+	nr_percpu = nr_cpu_pages(backend->settle());
+	nr_all = nr_percpu + backend->nr_free();
+
+	for (i = 0; i < 4; i++)
+		work_everywhere(test);
+	nr_percpu = nr_cpu_pages(backend->settle());
+	nr_all -= nr_percpu + backend->nr_free();
+
+	KUNIT_EXPECT_LE(test, nr_percpu,
+			nr_cpu_pages(3 * ctx->layout.unit_pages +
+				     EMPTY_PAGES));
+	KUNIT_EXPECT_LT(test, nr_all, nr_rest);
+}
+
+static void report(struct kunit_suite *suite)
+{
+	percpu_vm_report(nr_beyond);
+}
+
+static struct kunit_case percpu_vm_alloc_cases[] = {
+	KUNIT_CASE(test_alloc_percpu),
+	KUNIT_CASE_SLOW(test_alloc_percpu_everywhere),
+	{}
+};
+
+static struct kunit_suite percpu_vm_alloc_suite = {
+	.name		= "percpu_vm_alloc",
+	.init		= percpu_vm_test_init,
+	.exit		= percpu_vm_test_exit,
+	.suite_exit	= report,
+	.test_cases	= percpu_vm_alloc_cases,
+};
+
+kunit_test_suite(percpu_vm_alloc_suite);

@@ -1,0 +1,416 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * KUnit cases for the hooks of the per-CPU allocator's backend, mm/percpu-vm.c:
+ * what any backend has to do for mm/percpu.c.
+ */
+
+#include <linux/cpu.h>
+#include <linux/nodemask.h>
+#include <linux/page-flags.h>
+#include <linux/sched/mm.h>
+
+#include "percpu_vm_observer.h"
+
+/* Populate a range or nothing, and write to it. */
+static void use_range(struct kunit *test, int start, int end)
+{
+	struct percpu_vm_test *ctx = test->priv;
+
+	if (start == end)
+		return;
+	KUNIT_ASSERT_EQ(test, 0, percpu_vm_populate(ctx->chunk, start, end));
+	percpu_vm_fill(ctx->chunk, start, end, start + 2);
+}
+
+/* A range is populated and depopulated in all units, and nothing else. */
+static void test_range(struct kunit *test)
+{
+	struct percpu_vm_test *ctx = test->priv;
+	int start, end, nr = ctx->layout.unit_pages;
+
+	percpu_vm_get_range(test, &start, &end);
+	percpu_vm_watch(ctx, start, end);
+	use_range(test, start, end);
+	KUNIT_EXPECT_EQ(test, nr_allocated(ctx), nr_cpu_pages(end - start));
+	KUNIT_EXPECT_EQ(test, nr_freed(ctx), 0);
+	KUNIT_EXPECT_EQ(test, ctx->seen.nr_flushes, 1);
+	percpu_vm_expect_flush(test, 0, PERCPU_VM_FLUSH_MAP, true);
+	percpu_vm_expect_mapped(test, ctx->chunk, start, end, true);
+	percpu_vm_expect_no_strays(test, end - start);
+
+	/* with neighbours on both sides */
+	use_range(test, 0, start);
+	use_range(test, end, nr);
+	percpu_vm_expect_filled(test, ctx->chunk, start, end, start + 2);
+
+	/* depopulating needs no memory, and leaves the neighbours alone */
+	percpu_vm_watch(ctx, start, end);
+	ctx->set.nr_pages = 0;
+	percpu_vm_depopulate(ctx->chunk, start, end);
+	KUNIT_EXPECT_EQ(test, nr_requests(ctx), 0);
+	KUNIT_EXPECT_EQ(test, ctx->seen.calls[PERCPU_VM_TABLE], 0);
+	KUNIT_EXPECT_EQ(test, ctx->seen.calls[PERCPU_VM_CREATE], 0);
+	KUNIT_EXPECT_EQ(test, nr_freed(ctx), nr_cpu_pages(end - start));
+	percpu_vm_expect_mapped(test, ctx->chunk, start, end, false);
+	percpu_vm_expect_no_strays(test, nr - (end - start));
+
+	/* and so does populating */
+	percpu_vm_watch(ctx, start, end);
+	use_range(test, start, end);
+	percpu_vm_expect_filled(test, ctx->chunk, 0, start, 2);
+	percpu_vm_expect_filled(test, ctx->chunk, start, end, start + 2);
+	percpu_vm_expect_filled(test, ctx->chunk, end, nr, end + 2);
+}
+
+/*
+ * A table that others have to know of is made known, and nothing else is.  Not
+ * seen of a backend that leaves page tables and lazy MMU mode to mm/vmalloc.c.
+ */
+static void test_sync(struct kunit *test)
+{
+	struct percpu_vm_test *ctx = test->priv;
+	const bool sync = ARCH_PAGE_TABLE_SYNC_MASK & PGTBL_PMD_MODIFIED;
+	int pass;
+
+	while (sync && backend->pte(backend->addr(ctx->chunk, 0, 0), NULL))
+		if (!percpu_vm_renew(ctx))
+			kunit_skip(test, "no address without a page table");
+
+	percpu_vm_watch(ctx, 0, 1);
+	/* the second time the table is there */
+	for (pass = 0; pass < 2; pass++) {
+		KUNIT_ASSERT_EQ(test, 0, percpu_vm_populate(ctx->chunk, 0, 1));
+		KUNIT_EXPECT_EQ(test, ctx->seen.calls[PERCPU_VM_SYNC], sync &&
+				ctx->seen.calls[PERCPU_VM_LAZY_ENABLE]);
+		percpu_vm_depopulate(ctx->chunk, 0, 1);
+	}
+	if (!ctx->seen.calls[PERCPU_VM_SYNC])
+		return;
+	KUNIT_EXPECT_EQ(test, ctx->seen.synced.start, ctx->start);
+	KUNIT_EXPECT_EQ(test, ctx->seen.synced.end, ctx->end);
+}
+
+/* How many pages are not on the node of their CPU, or on this one? */
+static int nr_off_node(struct percpu_vm_test *ctx, int node)
+{
+	unsigned int cpu;
+	int i, nr = 0;
+
+	for_each_possible_cpu(cpu) {
+		for (i = ctx->page_start; i < ctx->page_end; i++) {
+			int expected = node;
+
+			if (expected == NUMA_NO_NODE)
+				expected = cpu_to_node(cpu);
+			if (expected == NUMA_NO_NODE)
+				expected = numa_mem_id();
+			nr += page_to_nid(percpu_vm_page(ctx->chunk, cpu, i)) !=
+			      expected;
+		}
+	}
+	return nr;
+}
+
+/* Several nodes with memory, and CPUs that are on one of them */
+static void need_nodes(struct kunit *test)
+{
+	unsigned int cpu;
+
+	if (num_node_state(N_MEMORY) < 2)
+		kunit_skip(test, "needs two NUMA nodes with memory");
+	for_each_possible_cpu(cpu)
+		if (cpu_to_node(cpu) == NUMA_NO_NODE ||
+		    !node_state(cpu_to_node(cpu), N_MEMORY))
+			kunit_skip(test, "CPU %u has no node with memory", cpu);
+}
+
+static void move_cpu(unsigned int cpu, int node)
+{
+#ifdef CONFIG_USE_PERCPU_NUMA_NODE_ID
+	set_cpu_numa_node(cpu, node);
+#endif
+}
+
+/*
+ * A CPU that is brought up can turn out to be on another node.  Until then it can
+ * be on none, with which nothing could run there.
+ */
+static void test_node(struct kunit *test)
+{
+	struct percpu_vm_test *ctx = test->priv;
+	unsigned int cpu = cpumask_first_zero(cpu_online_mask);
+	int nr = ctx->layout.unit_pages, node, err, i;
+
+	if (cpu >= nr_cpu_ids || !cpu_possible(cpu))
+		cpu = ctx->layout.high_cpu;
+	node = cpu_to_node(cpu);
+	need_nodes(test);
+	percpu_vm_watch(ctx, 0, nr);
+	for (i = 0; i < (cpu_online(cpu) ? 2 : 3); i++) {
+		const int nodes[] = {
+			node, next_node_in(node, node_states[N_MEMORY]),
+			NUMA_NO_NODE,
+		};
+		int nr_off = 0;
+
+		move_cpu(cpu, nodes[i]);
+		err = percpu_vm_populate(ctx->chunk, 0, nr);
+		if (!err)
+			nr_off = nr_off_node(ctx, NUMA_NO_NODE);
+		move_cpu(cpu, node);
+		KUNIT_ASSERT_EQ(test, err, 0);
+		KUNIT_EXPECT_EQ(test, nr_off, 0);
+		percpu_vm_depopulate(ctx->chunk, 0, nr);
+	}
+}
+
+/* In a cpuset, blocks and single pages come from its nodes alone. */
+static void test_cpuset(struct kunit *test)
+{
+	struct percpu_vm_test *ctx = test->priv;
+	int node = cpu_to_node(ctx->layout.high_cpu), blocks, err;
+	nodemask_t nodes = nodemask_of_node(node);
+
+	if (!IS_ENABLED(CONFIG_CPUSETS))
+		kunit_skip(test, "needs CONFIG_CPUSETS");
+	need_nodes(test);
+	percpu_vm_need_pages(test, 3);
+	for (blocks = 0; blocks < 2; blocks++) {
+		percpu_vm_watch(ctx, 0, 3);
+		ctx->set.order = blocks ? INT_MAX : 0;
+		percpu_vm_allow_nodes(&nodes);
+		err = percpu_vm_populate(ctx->chunk, 0, 3);
+		percpu_vm_allow_nodes(NULL);
+		KUNIT_ASSERT_EQ(test, err, 0);
+		KUNIT_EXPECT_EQ(test, nr_off_node(ctx, node), 0);
+		percpu_vm_depopulate(ctx->chunk, 0, 3);
+	}
+}
+
+static void test_rollback_pages(struct kunit *test)
+{
+	struct percpu_vm_test *ctx = test->priv;
+
+	KUNIT_EXPECT_EQ(test, nr_cpu_pages(min(4, ctx->layout.unit_pages) - 1),
+			percpu_vm_fail_each(test, PERCPU_VM_ALLOCATED, true));
+}
+
+/* Nothing is left of a chunk that could be created in part only. */
+static void test_rollback_chunk(struct kunit *test)
+{
+	struct percpu_vm_test *ctx = test->priv;
+	struct pcpu_chunk *chunk = NULL;
+	long n;
+
+	for (n = 1; !chunk && n < MAX_FAILURES; n++) {
+		percpu_vm_watch(ctx, 0, 0);
+		percpu_vm_fail(ctx, PERCPU_VM_CREATE, n);
+		ctx->set.gfp = TEST_GFP;
+		chunk = percpu_vm_create();
+		if (!chunk)
+			KUNIT_ASSERT_EQ(test, ctx->seen.nr_parts, 0);
+	}
+	KUNIT_ASSERT_NOT_NULL(test, chunk);
+	KUNIT_EXPECT_EQ(test, ctx->seen.nr_parts, 2);
+	KUNIT_EXPECT_EQ(test, n, 4);
+	percpu_vm_destroy(chunk);
+	KUNIT_EXPECT_EQ(test, ctx->seen.nr_parts, 0);
+	/* nor is there always one to destroy */
+	percpu_vm_destroy(NULL);
+	KUNIT_EXPECT_EQ(test, ctx->seen.nr_parts, 0);
+}
+
+/* How many of these pages does the page allocator have?  Others may take some. */
+static int nr_free_of(struct page **pages, int nr)
+{
+	int i, nr_free = 0;
+
+	backend->nr_free();
+	for (i = 0; i < nr; i++)
+		nr_free += is_free_buddy_page(pages[i]);
+	return nr_free;
+}
+
+/* The one of many pages that is poisoned, or held, stays out; no other does. */
+static void check_one_stays(struct kunit *test, bool poison)
+{
+	struct percpu_vm_test *ctx = test->priv;
+	int nr = min(3, ctx->layout.unit_pages), nr_all = nr_cpu_pages(nr);
+	struct page **pages, *page;
+	int n, i;
+
+	pages = kunit_kcalloc(test, nr_all, sizeof(*pages), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, pages);
+	/* first, middle and last of them */
+	for (n = 0; n < 3; n++) {
+		KUNIT_ASSERT_EQ(test, 0, percpu_vm_populate(ctx->chunk, 0, nr));
+		for (i = 0; i < nr_all; i++)
+			pages[i] = percpu_vm_page(ctx->chunk,
+						  cpumask_nth(i / nr,
+							      cpu_possible_mask),
+						  i % nr);
+		page = pages[n * (nr_all - 1) / 2];
+		if (poison)
+			SetPageHWPoison(page);
+		else
+			get_page(page);
+		percpu_vm_watch(ctx, 0, nr);
+		percpu_vm_depopulate(ctx->chunk, 0, nr);
+		KUNIT_EXPECT_EQ(test, nr_freed(ctx), nr_all);
+		KUNIT_EXPECT_EQ(test, nr_free_of(&page, 1), 0);
+		KUNIT_EXPECT_GE(test, nr_free_of(pages, nr_all), nr_all * 3 / 4);
+		KUNIT_EXPECT_EQ(test, ctx->seen.nr_shared, !poison);
+		if (poison)
+			continue;
+		KUNIT_EXPECT_EQ(test, page_count(page), 1);
+		put_page(page);
+		KUNIT_EXPECT_EQ(test, nr_free_of(&page, 1), 1);
+	}
+}
+
+static void test_poisoned_page(struct kunit *test)
+{
+	if (!IS_ENABLED(CONFIG_MEMORY_FAILURE))
+		kunit_skip(test, "needs CONFIG_MEMORY_FAILURE");
+	check_one_stays(test, true);
+}
+
+static void test_held_page(struct kunit *test)
+{
+	check_one_stays(test, false);
+}
+
+static long read_first_word(void *addr)
+{
+	return READ_ONCE(*(long *)addr);
+}
+
+/*
+ * The real thing: another CPU has a translation, the page behind it changes,
+ * the other CPU must not see the old one.  The old pages are kept from being
+ * used again, so that they differ from the new ones for sure.
+ */
+static void test_other_cpu_sees_new_page(struct kunit *test)
+{
+	struct percpu_vm_test *ctx = test->priv;
+	void *addr = (void *)backend->addr(ctx->chunk, ctx->layout.high_cpu, 0);
+	unsigned int cpu;
+	long n;
+
+	if (num_online_cpus() < 2)
+		kunit_skip(test, "needs two CPUs online");
+	if (num_possible_cpus() > ARRAY_SIZE(ctx->held))
+		kunit_skip(test, "has room for %zu CPUs", ARRAY_SIZE(ctx->held));
+
+	for (n = 1; n <= 2; n++) {
+		KUNIT_ASSERT_EQ(test, 0, percpu_vm_populate(ctx->chunk, 0, 1));
+		*(long *)addr = n;
+		for_each_online_cpu(cpu)
+			KUNIT_EXPECT_EQ(test, n,
+					work_on_cpu(cpu, read_first_word, addr));
+		percpu_vm_watch(ctx, 0, 1);
+		ctx->set.hold = n == 1;
+		percpu_vm_depopulate(ctx->chunk, 0, 1);
+	}
+}
+
+/* What mm/percpu.c passes; the last one is the balance worker's. */
+static const gfp_t gfps[] = {
+	GFP_NOIO,
+	GFP_NOIO | __GFP_NOWARN,
+	TEST_GFP,
+	GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN,
+};
+
+/* With success, without pages, without tables */
+static void test_gfp(struct kunit *test)
+{
+	const unsigned int all = PF_MEMALLOC | PF_MEMALLOC_NOIO |
+				 PF_MEMALLOC_NOFS;
+	struct percpu_vm_test *ctx = test->priv;
+	unsigned int flags = current->flags & all, scope;
+	int i, err;
+
+	percpu_vm_need_pages(test, 3);
+	for (i = 0; i < 3 * ARRAY_SIZE(gfps); i++) {
+		gfp_t gfp = gfps[i / 3];
+
+		percpu_vm_watch(ctx, 0, 3);
+		ctx->set.gfp = gfp;
+		if (i % 3 == 1)
+			ctx->set.nr_pages = nr_cpu_pages(3) - 1;
+		if (i % 3 == 2)
+			percpu_vm_fail(ctx, PERCPU_VM_TABLE, 2);
+		if (gfp & __GFP_IO)
+			scope = memalloc_noio_save();
+		scoped_guard(mutex, backend->mutex)
+			err = backend->populate(ctx->chunk, 0, 3, gfp);
+		if (gfp & __GFP_IO)
+			memalloc_noio_restore(scope);
+		KUNIT_EXPECT_EQ(test, err, i % 3 ? -ENOMEM : 0);
+		KUNIT_EXPECT_GT(test, nr_requests(ctx), 0);
+		KUNIT_EXPECT_EQ(test, current->flags & all, flags);
+		if (!err)
+			percpu_vm_depopulate(ctx->chunk, 0, 3);
+	}
+}
+
+static const struct policy_case {
+	const char		*name;
+	struct percpu_vm_policy	policy;
+	bool			reclaim;
+} policy_cases[] = {
+	/*				isolated empty pages all */
+	{ "a quarter is empty",		{ false, 4, 16, 9 },	true },
+	{ "all is empty",		{ false, 16, 16, 21 },	true },
+	{ "less than a quarter",	{ false, 3, 16, 100 },	false },
+	{ "a quarter of fifteen",	{ false, 3, 15, 100 },	true },
+	{ "less than that",		{ false, 2, 15, 100 },	false },
+	{ "nothing is empty",		{ false, 0, 16, 100 },	false },
+	{ "others have too few",	{ false, 4, 16, 8 },	false },
+	{ "it has all there are",	{ false, 16, 16, 16 },	false },
+	{ "isolated, one is empty",	{ true, 1, 16, 0 },	true },
+	{ "isolated, all is empty",	{ true, 16, 16, 0 },	true },
+	{ "isolated, nothing is empty",	{ true, 0, 16, 100 },	false },
+};
+
+KUNIT_ARRAY_PARAM_DESC(policy, policy_cases, name);
+
+static void test_should_reclaim(struct kunit *test)
+{
+	const struct policy_case *param = test->param_value;
+	struct percpu_vm_test *ctx = test->priv;
+	struct pcpu_chunk *never = *backend->reserved_chunk;
+
+	KUNIT_EXPECT_EQ(test, param->reclaim,
+			backend->should_reclaim(ctx->chunk, param->policy));
+	if (never)
+		KUNIT_EXPECT_FALSE(test, backend->should_reclaim(never,
+								 param->policy));
+	never = *backend->first_chunk;
+	KUNIT_EXPECT_FALSE(test, backend->should_reclaim(never, param->policy));
+}
+
+static struct kunit_case percpu_vm_cases[] = {
+	KUNIT_CASE_PARAM(test_range, percpu_vm_range),
+	KUNIT_CASE(test_sync),
+	KUNIT_CASE(test_node),
+	KUNIT_CASE(test_cpuset),
+	KUNIT_CASE(test_rollback_pages),
+	KUNIT_CASE(test_rollback_chunk),
+	KUNIT_CASE(test_poisoned_page),
+	KUNIT_CASE(test_held_page),
+	KUNIT_CASE(test_other_cpu_sees_new_page),
+	KUNIT_CASE(test_gfp),
+	KUNIT_CASE_PARAM(test_should_reclaim, policy_gen_params),
+	{}
+};
+
+static struct kunit_suite percpu_vm_suite = {
+	.name		= "percpu_vm",
+	.init		= percpu_vm_test_init,
+	.exit		= percpu_vm_test_exit,
+	.test_cases	= percpu_vm_cases,
+};
+
+kunit_test_suite(percpu_vm_suite);

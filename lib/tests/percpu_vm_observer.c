@@ -1,0 +1,620 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What the cases for the backend of the per-CPU allocator share.
+ *
+ * They call the hooks on chunks that mm/percpu.c does not know, watch what the
+ * backend does to the rest of the kernel, and have it fail where it hurts.  See
+ * Documentation/mm/percpu-vm.rst for what the hooks promise.
+ */
+
+#include <linux/page-flags.h>
+
+#include "percpu_vm_observer.h"
+
+#define NR_WORDS	8
+#define MAX_BUSY	512	/* pages without a chance for others to run */
+#define MAX_LEVELS	4	/* gone down to without that */
+
+static struct {
+	long	chunks;		/* besides those of mm/percpu.c */
+	long	pages;		/* that the backend allocated for them */
+} totals;
+
+/* A promise of our backend that is not kept, of others not even made */
+static void broken(struct percpu_vm_test *ctx, const char *what)
+{
+	if (ctx->nr_broken++ < 5)
+		kunit_err(ctx->test, "%s\n", what);
+}
+
+/* The page tables say what is mapped, not the backend. */
+struct page *percpu_vm_page(struct pcpu_chunk *chunk, unsigned int cpu, int i)
+{
+	return vmalloc_to_page((void *)backend->addr(chunk, cpu, i));
+}
+
+/* How many pages of the watched range lead to one of these contiguous pages? */
+static int nr_mapped_of(struct percpu_vm_test *ctx, struct page *first, int nr)
+{
+	unsigned int cpu;
+	int i, n = 0;
+
+	for_each_possible_cpu(cpu) {
+		for (i = ctx->page_start; i < ctx->page_end; i++) {
+			struct page *page = percpu_vm_page(ctx->chunk, cpu, i);
+
+			n += page && (!first ||
+				      (page >= first && page < first + nr));
+		}
+	}
+	return n;
+}
+
+int percpu_vm_nr_mapped(struct percpu_vm_test *ctx)
+{
+	return nr_mapped_of(ctx, NULL, 0);
+}
+
+static void check_gfp(struct percpu_vm_test *ctx,
+		      const struct percpu_vm_call *call)
+{
+	gfp_t expected = ctx->set.gfp | __GFP_HIGHMEM;
+
+	/* high orders are opportunistic */
+	if (call->event == PERCPU_VM_ALLOC && call->nr > 1) {
+		expected &= ~__GFP_RECLAIM;
+		expected |= __GFP_NOWARN | __GFP_NOMEMALLOC | __GFP_THISNODE;
+	}
+	if (ctx->set.gfp && call->gfp != expected)
+		broken(ctx, "pages allocated with other flags");
+}
+
+/* Page tables are allocated without flags, but in the scope of the caller's. */
+static void check_scope(struct percpu_vm_test *ctx)
+{
+	unsigned int scope = ctx->set.gfp & __GFP_NORETRY ? PF_MEMALLOC :
+							    PF_MEMALLOC_NOIO;
+
+	if (ctx->set.gfp && !(current->flags & scope))
+		broken(ctx, "page table allocated outside of the scope");
+}
+
+static bool see_create(struct percpu_vm_test *ctx,
+		       const struct percpu_vm_call *call)
+{
+	struct percpu_vm_layout *layout = &ctx->layout;
+
+	if (ctx->set.gfp && call->gfp != ctx->set.gfp)
+		broken(ctx, "created with other flags");
+	if (call->nr && (call->nr != layout->nr_groups ||
+			 call->start != layout->atom_size))
+		broken(ctx, "other areas than the layout has");
+	ctx->seen.nr_parts++;
+	return true;
+}
+
+static bool see_alloc(struct percpu_vm_test *ctx, struct percpu_vm_call *call)
+{
+	check_gfp(ctx, call);
+	if (call->event == PERCPU_VM_BULK) {
+		call->nr = min3((long)call->nr, (long)ctx->set.nr_bulk,
+				ctx->set.nr_pages);
+		return call->nr;
+	}
+	if (ilog2(call->nr) > ctx->set.order) {
+		ctx->seen.nr_refused++;
+		return false;
+	}
+	return call->nr <= ctx->set.nr_pages;
+}
+
+static bool see_free(struct percpu_vm_test *ctx,
+		     const struct percpu_vm_call *call)
+{
+	int i;
+
+	for (i = 0; i < call->nr; i++) {
+		if (backend->page_chunk(call->page + i))
+			broken(ctx, "page freed that leads to a chunk");
+		if (page_count(call->page + i) < 1)
+			broken(ctx, "page freed twice");
+		ctx->seen.nr_shared += page_count(call->page + i) > 1;
+	}
+	if (ctx->chunk && nr_mapped_of(ctx, call->page, call->nr))
+		broken(ctx, "page freed that is mapped");
+	if (!ctx->set.hold || ctx->nr_held == ARRAY_SIZE(ctx->held))
+		return true;
+	ctx->held[ctx->nr_held++] = *call;
+	return false;
+}
+
+static void see_metadata(struct percpu_vm_test *ctx,
+			 const struct percpu_vm_call *call)
+{
+	if (call->end - call->start != PAGE_SIZE ||
+	    call->page != vmalloc_to_page((void *)call->start))
+		broken(ctx, "metadata of something else");
+	if (ctx->set.gfp && call->gfp != ctx->set.gfp)
+		broken(ctx, "metadata with other flags");
+	check_scope(ctx);
+}
+
+static void see_table(struct percpu_vm_test *ctx,
+		      const struct percpu_vm_call *call)
+{
+	ctx->seen.nr_down += call->start < ctx->seen.table;
+	ctx->seen.table = call->start;
+	if (++ctx->seen.tables_busy > MAX_LEVELS)
+		broken(ctx, "page tables without a rest");
+	check_scope(ctx);
+}
+
+static void see_pages(struct percpu_vm_test *ctx,
+		      const struct percpu_vm_call *call)
+{
+	ctx->seen.pages_busy += call->nr;
+	if (ctx->seen.pages_busy > MAX_BUSY)
+		broken(ctx, "pages without a rest");
+}
+
+static void see_flush(struct percpu_vm_test *ctx,
+		      const struct percpu_vm_call *call)
+{
+	if (ctx->seen.nr_flushes < MAX_FLUSHES)
+		ctx->seen.flushes[ctx->seen.nr_flushes] =
+			(struct percpu_vm_flush) {
+				.event		= call->event,
+				.start		= call->start,
+				.end		= call->end,
+				.nr_freed	= nr_freed(ctx),
+				.nr_mapped	= ctx->chunk ?
+						  percpu_vm_nr_mapped(ctx) : 0,
+			};
+	ctx->seen.nr_flushes++;
+}
+
+/* Does this one fail because a case wants it to? */
+static bool is_to_fail(struct percpu_vm_test *ctx, enum percpu_vm_event event)
+{
+	long n = ctx->seen.calls[event];
+
+	return event == ctx->set.event && ctx->set.nth &&
+	       (n == ctx->set.nth || (ctx->set.later && n > ctx->set.nth));
+}
+
+static bool see_call(struct percpu_vm_observer *observer,
+		     struct percpu_vm_call *call)
+{
+	struct percpu_vm_test *ctx =
+		container_of(observer, struct percpu_vm_test, observer);
+	const bool leaves_lazy = call->event == PERCPU_VM_LAZY_DISABLE;
+
+	/* nothing but entries is for lazy MMU mode */
+	if (ctx->is_lazy != leaves_lazy)
+		broken(ctx, "lazy MMU mode is left on, or was not enabled");
+
+	ctx->is_lazy = call->event == PERCPU_VM_LAZY_ENABLE;
+	ctx->seen.calls[call->event]++;
+	ctx->seen.pages[call->event] += call->nr;
+	if (is_to_fail(ctx, call->event))
+		return false;
+
+	switch (call->event) {
+	case PERCPU_VM_CREATE:
+		return see_create(ctx, call);
+	case PERCPU_VM_DESTROY:
+		ctx->seen.nr_parts--;
+		break;
+	case PERCPU_VM_METADATA:
+		see_metadata(ctx, call);
+		break;
+	case PERCPU_VM_SYNC:
+		ctx->seen.synced.start = call->start;
+		ctx->seen.synced.end = call->end;
+		break;
+	case PERCPU_VM_ALLOC:
+	case PERCPU_VM_BULK:
+		return see_alloc(ctx, call);
+	case PERCPU_VM_ALLOCATED:
+		totals.pages += call->nr;
+		ctx->set.nr_pages -= call->nr;
+		see_pages(ctx, call);
+		break;
+	case PERCPU_VM_FREE:
+		see_pages(ctx, call);
+		return see_free(ctx, call);
+	case PERCPU_VM_RESCHED:
+		ctx->seen.pages_busy = 0;
+		ctx->seen.tables_busy = 0;
+		break;
+	case PERCPU_VM_TABLE:
+		see_table(ctx, call);
+		break;
+	case PERCPU_VM_FLUSH_MAP:
+	case PERCPU_VM_FLUSH_UNMAP:
+	case PERCPU_VM_FLUSH_TLB:
+		see_flush(ctx, call);
+		break;
+	default:
+		break;
+	}
+	return true;
+}
+
+/* Forget what was seen, have nothing fail and watch a range from now on. */
+void percpu_vm_watch(struct percpu_vm_test *ctx, int start, int end)
+{
+	ctx->page_start = start;
+	ctx->page_end = end;
+	if (ctx->chunk) {
+		ctx->start = backend->addr(ctx->chunk, ctx->layout.low_cpu,
+					   start);
+		ctx->end = backend->addr(ctx->chunk, ctx->layout.high_cpu, end);
+	}
+	ctx->seen = (struct percpu_vm_seen) { };
+	ctx->set = (struct percpu_vm_set) {
+		.nr_pages	= LONG_MAX,
+		.order		= INT_MAX,
+		.nr_bulk	= INT_MAX,
+	};
+}
+
+/* The nth call from now on fails. */
+void percpu_vm_fail(struct percpu_vm_test *ctx, enum percpu_vm_event event,
+		    long nth)
+{
+	ctx->set.event = event;
+	ctx->set.nth = ctx->seen.calls[event] + nth;
+}
+
+/* The nth flush was of the watched range, with nothing of it freed before. */
+void percpu_vm_expect_flush(struct kunit *test, int n,
+			    enum percpu_vm_event event, bool mapped)
+{
+	struct percpu_vm_test *ctx = test->priv;
+	struct percpu_vm_flush *flush = &ctx->seen.flushes[n];
+
+	KUNIT_EXPECT_GT(test, ctx->seen.nr_flushes, n);
+	if (ctx->seen.nr_flushes <= n)
+		return;
+	KUNIT_EXPECT_EQ(test, flush->event, event);
+	KUNIT_EXPECT_EQ(test, flush->start, ctx->start);
+	KUNIT_EXPECT_EQ(test, flush->end, ctx->end);
+	KUNIT_EXPECT_EQ(test, flush->nr_freed, 0);
+	KUNIT_EXPECT_EQ(test, flush->nr_mapped, mapped ?
+			nr_cpu_pages(ctx->page_end - ctx->page_start) : 0);
+}
+
+/* A unit can have a single page, where pages are big. */
+void percpu_vm_need_pages(struct kunit *test, int nr)
+{
+	struct percpu_vm_test *ctx = test->priv;
+
+	if (ctx->layout.unit_pages < nr)
+		kunit_skip(test, "a unit has only %d pages, not %d",
+			   ctx->layout.unit_pages, nr);
+}
+
+/* Negative indexes count from the end of the unit; as the last one, 0 is it. */
+static const struct page_range {
+	const char	*name;
+	int		start;
+	int		end;
+} ranges[] = {
+	{ "first page",		0, 1 },
+	{ "second page",	1, 2 },
+	{ "last page",		-1, 0 },
+	{ "two pages",		2, 4 },
+	{ "four pages",		0, 4 },
+	{ "last pages",		-5, 0 },
+	{ "all but the ends",	1, -1 },
+	{ "whole chunk",	0, 0 },
+};
+
+KUNIT_ARRAY_PARAM_DESC(range, ranges, name);
+
+const void *percpu_vm_range(struct kunit *test, const void *prev, char *desc)
+{
+	return range_gen_params(test, prev, desc);
+}
+
+void percpu_vm_get_range(struct kunit *test, int *start, int *end)
+{
+	const struct page_range *range = test->param_value;
+	struct percpu_vm_test *ctx = test->priv;
+	int nr = ctx->layout.unit_pages;
+
+	*start = range->start < 0 ? nr + range->start : range->start;
+	*end = range->end <= 0 ? nr + range->end : range->end;
+	if (*start < 0 || *start >= *end || *end > nr)
+		kunit_skip(test, "a unit has only %d pages", nr);
+}
+
+struct pcpu_chunk *percpu_vm_create(void)
+{
+	struct pcpu_chunk *chunk;
+
+	guard(mutex)(backend->mutex);
+	chunk = backend->create_chunk(TEST_GFP);
+	totals.chunks += !!chunk;
+	return chunk;
+}
+
+void percpu_vm_destroy(struct pcpu_chunk *chunk)
+{
+	guard(mutex)(backend->mutex);
+	backend->destroy_chunk(chunk);
+}
+
+int percpu_vm_populate(struct pcpu_chunk *chunk, int start, int end)
+{
+	guard(mutex)(backend->mutex);
+	return backend->populate(chunk, start, end, TEST_GFP);
+}
+
+void percpu_vm_depopulate(struct pcpu_chunk *chunk, int start, int end)
+{
+	guard(mutex)(backend->mutex);
+	backend->depopulate(chunk, start, end);
+	backend->flush(chunk, start, end);
+}
+
+/* Go on with another chunk, and keep this one; false if there are no more. */
+bool percpu_vm_renew(struct percpu_vm_test *ctx)
+{
+	struct pcpu_chunk *chunk = NULL;
+
+	if (ctx->nr_spare < ARRAY_SIZE(ctx->spare))
+		chunk = percpu_vm_create();
+	if (!chunk)
+		return false;
+	ctx->spare[ctx->nr_spare++] = ctx->chunk;
+	ctx->chunk = chunk;
+	return true;
+}
+
+/* Some words of each page, the first and the last one among them */
+static u64 *nth_word(struct pcpu_chunk *chunk, unsigned int cpu, int i, int n)
+{
+	return (u64 *)backend->addr(chunk, cpu, i) +
+	       n * (PAGE_SIZE / sizeof(u64) - 1) / (NR_WORDS - 1);
+}
+
+static u64 pattern(unsigned int cpu, int i, u32 seed, int n)
+{
+	u64 x = (u64)seed << 40 ^ (u64)cpu << 24 ^ (u64)i << 12 ^ n;
+
+	return (x + 1) * 0x9e3779b97f4a7c15ull;
+}
+
+void percpu_vm_fill(struct pcpu_chunk *chunk, int start, int end, u32 seed)
+{
+	unsigned int cpu;
+	int i, n;
+
+	for_each_possible_cpu(cpu)
+		for (i = start; i < end; i++)
+			for (n = 0; n < NR_WORDS; n++)
+				*nth_word(chunk, cpu, i, n) =
+					pattern(cpu, i, seed, n);
+}
+
+/* The content is as it was written; says where it is not. */
+void percpu_vm_expect_filled(struct kunit *test, struct pcpu_chunk *chunk,
+			     int start, int end, u32 seed)
+{
+	unsigned int cpu;
+	int i, n;
+
+	for_each_possible_cpu(cpu) {
+		for (i = start; i < end; i++) {
+			for (n = 0; n < NR_WORDS; n++) {
+				if (*nth_word(chunk, cpu, i, n) ==
+				    pattern(cpu, i, seed, n))
+					continue;
+				KUNIT_FAIL(test, "CPU %u, page %d: not as written",
+					   cpu, i);
+				return;
+			}
+		}
+	}
+}
+
+/* Two places that share a page would have only one of their contents. */
+void percpu_vm_expect_own(struct kunit *test, int start, int end)
+{
+	struct percpu_vm_test *ctx = test->priv;
+
+	percpu_vm_fill(ctx->chunk, start, end, 1);
+	percpu_vm_expect_filled(test, ctx->chunk, start, end, 1);
+}
+
+/* Elsewhere a page table can have more in it, or be in another place. */
+static bool is_page_kernel(unsigned long addr, struct page *page)
+{
+	pte_t expected = mk_pte(page, PAGE_KERNEL);
+	pte_t *pte = backend->pte(addr, NULL);
+
+	return !IS_ENABLED(CONFIG_X86) ||
+	       (pte && pte_val(pte_mkold(pte_mkclean(*pte))) ==
+		       pte_val(pte_mkold(pte_mkclean(expected))));
+}
+
+/* A range is populated, or it is not; says where that is not so. */
+void percpu_vm_expect_mapped(struct kunit *test, struct pcpu_chunk *chunk,
+			     int start, int end, bool mapped)
+{
+	unsigned int cpu;
+	int i;
+
+	for_each_possible_cpu(cpu) {
+		for (i = start; i < end; i++) {
+			struct page *page = percpu_vm_page(chunk, cpu, i);
+
+			if (!page == !mapped &&
+			    (!page || (backend->page_chunk(page) == chunk &&
+				       is_page_kernel(backend->addr(chunk, cpu, i),
+						      page))))
+				continue;
+			KUNIT_FAIL(test, "CPU %u, page %d: %s", cpu, i,
+				   !page ? "not mapped" : mapped ?
+				   "leads elsewhere, or is protected" : "mapped");
+			return;
+		}
+	}
+}
+
+/* In an area with some units nothing is mapped but these pages of each CPU. */
+void percpu_vm_expect_no_strays(struct kunit *test, int nr_pages)
+{
+	struct percpu_vm_test *ctx = test->priv;
+	unsigned int cpu, other;
+
+	for_each_possible_cpu(cpu) {
+		void *addr = (void *)backend->addr(ctx->chunk, cpu, 0);
+		struct vm_struct *area = backend->area(addr);
+		long offset, nr = 0;
+
+		KUNIT_ASSERT_NOT_NULL(test, area);
+		for (offset = 0; offset < area->size; offset += PAGE_SIZE)
+			nr += !!vmalloc_to_page(area->addr + offset);
+		for_each_possible_cpu(other) {
+			addr = (void *)backend->addr(ctx->chunk, other, 0);
+			if (backend->area(addr) == area)
+				nr -= nr_pages;
+		}
+		KUNIT_EXPECT_EQ(test, nr, 0);
+	}
+}
+
+/* After a failure all is as it was, and nothing waits for a flush. */
+static void expect_undone(struct kunit *test, int err, long n)
+{
+	struct percpu_vm_test *ctx = test->priv;
+
+	KUNIT_EXPECT_EQ_MSG(test, err, -ENOMEM, "failure %ld", n);
+	KUNIT_EXPECT_EQ_MSG(test, percpu_vm_nr_mapped(ctx), 0, "failure %ld", n);
+	KUNIT_EXPECT_EQ_MSG(test, nr_allocated(ctx), nr_freed(ctx),
+			    "failure %ld", n);
+	scoped_guard(mutex, backend->mutex)
+		backend->flush(ctx->chunk, ctx->page_start, ctx->page_end);
+	KUNIT_EXPECT_EQ_MSG(test, nr_allocated(ctx), nr_freed(ctx),
+			    "failure %ld", n);
+}
+
+/*
+ * Have the first call fail, then the second one, until there are no more, or
+ * have there be no page, then one.  Returns how many times something failed.
+ */
+long percpu_vm_fail_each(struct kunit *test, enum percpu_vm_event event,
+			 bool later)
+{
+	struct percpu_vm_test *ctx = test->priv;
+	int end = min(4, ctx->layout.unit_pages), err = 0;
+	long n;
+
+	/* page 0 is a neighbour that has to stay as it is */
+	percpu_vm_need_pages(test, 2);
+	percpu_vm_watch(ctx, 0, 0);
+	KUNIT_ASSERT_EQ(test, 0, percpu_vm_populate(ctx->chunk, 0, 1));
+	percpu_vm_fill(ctx->chunk, 0, 1, 5);
+
+	for (n = 0; n < MAX_FAILURES; n++) {
+		percpu_vm_watch(ctx, 1, end);
+		if (event == PERCPU_VM_ALLOCATED)
+			ctx->set.nr_pages = n;
+		else
+			percpu_vm_fail(ctx, event, n + 1);
+		ctx->set.later = later;
+		err = percpu_vm_populate(ctx->chunk, 1, end);
+		if (!err)
+			break;
+		expect_undone(test, err, n);
+		if (test->status == KUNIT_FAILURE)
+			return n;
+	}
+
+	/* the last time it is a proper success */
+	KUNIT_ASSERT_EQ(test, err, 0);
+	percpu_vm_expect_mapped(test, ctx->chunk, 1, end, true);
+	percpu_vm_expect_own(test, 1, end);
+	percpu_vm_depopulate(ctx->chunk, 1, end);
+	KUNIT_EXPECT_EQ(test, nr_allocated(ctx), nr_freed(ctx));
+	percpu_vm_expect_filled(test, ctx->chunk, 0, 1, 5);
+	percpu_vm_depopulate(ctx->chunk, 0, 1);
+	return n;
+}
+
+int percpu_vm_test_init(struct kunit *test)
+{
+	struct percpu_vm_test *ctx;
+
+	ctx = kunit_kzalloc(test, sizeof(*ctx), GFP_KERNEL);
+	if (!ctx)
+		return -ENOMEM;
+	test->priv = ctx;
+	ctx->test = test;
+	ctx->layout = backend->layout();
+	ctx->observer.task = current;
+	ctx->observer.call = see_call;
+	ctx->chunk = percpu_vm_create();
+	if (!ctx->chunk)
+		return -ENOMEM;
+	percpu_vm_watch(ctx, 0, 0);
+	percpu_vm_observe(&ctx->observer);
+	return 0;
+}
+
+/* A case that ended early leaves pages, which go with the chunk. */
+void percpu_vm_test_exit(struct kunit *test)
+{
+	struct percpu_vm_test *ctx = test->priv;
+	int i;
+
+	percpu_vm_observe(NULL);
+	if (!ctx)
+		return;
+	for (i = 0; i < ctx->nr_held; i++)
+		while (ctx->held[i].nr)
+			__free_page(ctx->held[i].page + --ctx->held[i].nr);
+	while (ctx->nr_spare--)
+		percpu_vm_destroy(ctx->spare[ctx->nr_spare]);
+	if (!ctx->chunk)
+		return;
+	for (i = 0; i < ctx->layout.unit_pages; i++)
+		if (percpu_vm_page(ctx->chunk, ctx->layout.high_cpu, i))
+			percpu_vm_depopulate(ctx->chunk, i, i + 1);
+	percpu_vm_destroy(ctx->chunk);
+}
+
+/* For cases in which our backend has promises to keep */
+void percpu_vm_promises_exit(struct kunit *test)
+{
+	struct percpu_vm_test *ctx = test->priv;
+
+	percpu_vm_test_exit(test);
+	if (ctx)
+		KUNIT_EXPECT_EQ(test, ctx->nr_broken, 0);
+}
+
+/* For the table of machines, and that the suite has tested something at all */
+void percpu_vm_report(long nr_beyond)
+{
+	struct percpu_vm_layout layout = backend->layout();
+	unsigned long first = backend->addr(*backend->first_chunk, 0, 0);
+	void *area = vmalloc(PAGE_SIZE);
+	int levels = 0;
+
+	if (area)
+		backend->pte((unsigned long)area, &levels);
+	vfree(area);
+	pr_info("percpu_vm: %u CPUs on %d nodes, %d levels of page tables, %d units of %d pages of %lu kB, first chunk %s\n",
+		num_possible_cpus(), num_online_nodes(), levels,
+		layout.nr_units, layout.unit_pages, PAGE_SIZE / 1024,
+		is_vmalloc_addr((void *)first) ? "page by page" : "embedded");
+	pr_info("percpu_vm: %ld chunks, %ld pages populated, %ld allocations beyond the first chunk\n",
+		totals.chunks, totals.pages, nr_beyond);
+}
+
+MODULE_DESCRIPTION("KUnit suite of the backend of the per-CPU allocator");
+MODULE_LICENSE("GPL");

@@ -1,0 +1,569 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * KUnit cases for what only this mm/percpu-vm.c promises: how it goes about its
+ * work, and that nothing is left of what fails or cannot happen.
+ *
+ * With each of them the observer checks the flags of allocations, that no page is
+ * freed which is mapped or leads to a chunk, and that others can run.
+ */
+
+#include <linux/nodemask.h>
+
+#include "percpu_vm_observer.h"
+
+#define BULK_PAGES	128	/* at most requested in bulk */
+#define ORDER_RETRY	8	/* requests before a refused order is tried again */
+
+/* What KMSAN has to know of, elsewhere nothing */
+static int nr_metadata(int nr_pages)
+{
+	return IS_ENABLED(CONFIG_KMSAN) ? nr_cpu_pages(nr_pages) : 0;
+}
+
+/* The backend goes through the CPUs by node and then by address. */
+static bool is_before(struct percpu_vm_test *ctx, unsigned int a, unsigned int b)
+{
+	return cpu_to_node(a) < cpu_to_node(b) ||
+	       (cpu_to_node(a) == cpu_to_node(b) &&
+		backend->addr(ctx->chunk, a, 0) < backend->addr(ctx->chunk, b, 0));
+}
+
+/* The CPU after @last, the first one after none; nr_cpu_ids after all */
+static unsigned int next_cpu(struct percpu_vm_test *ctx, unsigned int last)
+{
+	unsigned int cpu, next = nr_cpu_ids;
+
+	for_each_possible_cpu(cpu)
+		if ((last == nr_cpu_ids || is_before(ctx, last, cpu)) &&
+		    (next == nr_cpu_ids || is_before(ctx, cpu, next)))
+			next = cpu;
+	return next;
+}
+
+/* What the backend needs for a range at least, if memory is not in pieces */
+struct needs {
+	int	nr_nodes;
+	int	nr_requests;
+	int	nr_refused;	/* with blocks of an order at most, at first */
+	int	nr_refused_later;
+	int	nr_tables;
+	int	nr_down;	/* from one node to the next */
+};
+
+/* In how few requests can a node have these pages? */
+static int nr_requests_of(struct percpu_vm_test *ctx, int node, int nr)
+{
+	const int max_order = ctx->layout.max_order;
+
+	/* no blocks are requested where there is no memory for them */
+	if (node != NUMA_NO_NODE && !node_state(node, N_HIGH_MEMORY))
+		return DIV_ROUND_UP(nr, BULK_PAGES);
+	return (nr >> max_order) + hweight32(nr & ((1 << max_order) - 1));
+}
+
+static struct needs needs_of(struct kunit *test, int start, int end, int order)
+{
+	struct percpu_vm_test *ctx = test->priv;
+	unsigned int cpu, next = next_cpu(ctx, nr_cpu_ids);
+	unsigned long first, last, table = 0;
+	struct needs needs = { };
+	int above, nr = 0;
+
+	while (next < nr_cpu_ids) {
+		cpu = next;
+		next = next_cpu(ctx, cpu);
+		first = backend->addr(ctx->chunk, cpu, start) & PMD_MASK;
+		last = backend->addr(ctx->chunk, cpu, end - 1) & PMD_MASK;
+		/* a unit that is not all in the table in use starts anew */
+		if (first != table || last != table)
+			needs.nr_tables += (last - first) / PMD_SIZE + 1;
+		needs.nr_down += first < table;
+		table = last;
+
+		nr += end - start;
+		if (next < nr_cpu_ids && cpu_to_node(cpu) == cpu_to_node(next))
+			continue;
+		above = max(0, min(ilog2(nr), ctx->layout.max_order) - order);
+		needs.nr_nodes++;
+		needs.nr_requests += nr_requests_of(ctx, cpu_to_node(cpu), nr);
+		needs.nr_refused += above;
+		needs.nr_refused_later += !!above;
+		nr = 0;
+	}
+	return needs;
+}
+
+/*
+ * One pass: node by node, upwards on each, no more than the four levels down to
+ * each table, lazy MMU mode enabled once there, and with all pages of a node from
+ * as few blocks as possible.  Pages are freed after one flush, in runs.
+ */
+static void test_one_pass(struct kunit *test)
+{
+	struct percpu_vm_test *ctx = test->priv;
+	int start, end, nr_runs = INT_MAX;
+	struct needs needs;
+
+	percpu_vm_get_range(test, &start, &end);
+	needs = needs_of(test, start, end, 0);
+	percpu_vm_watch(ctx, start, end);
+	KUNIT_ASSERT_EQ(test, 0, percpu_vm_populate(ctx->chunk, start, end));
+	/* blocks can be short where memory is in pieces */
+	if (ctx->seen.calls[PERCPU_VM_ALLOCATED] == nr_requests(ctx)) {
+		KUNIT_EXPECT_EQ(test, nr_requests(ctx), needs.nr_requests);
+		nr_runs = needs.nr_requests +
+			  nr_cpu_pages(end - start) / BULK_PAGES;
+	}
+	KUNIT_EXPECT_LE(test, ctx->seen.nr_down, needs.nr_down);
+	KUNIT_EXPECT_LE(test, ctx->seen.calls[PERCPU_VM_TABLE],
+			4 * needs.nr_tables);
+	KUNIT_EXPECT_EQ(test, ctx->seen.calls[PERCPU_VM_LAZY_ENABLE],
+			needs.nr_tables);
+	KUNIT_EXPECT_EQ(test, ctx->seen.calls[PERCPU_VM_METADATA],
+			nr_metadata(end - start));
+
+	percpu_vm_watch(ctx, start, end);
+	percpu_vm_depopulate(ctx->chunk, start, end);
+	KUNIT_EXPECT_EQ(test, ctx->seen.nr_flushes, 2);
+	percpu_vm_expect_flush(test, 0, PERCPU_VM_FLUSH_UNMAP, true);
+	percpu_vm_expect_flush(test, 1, PERCPU_VM_FLUSH_TLB, false);
+	KUNIT_EXPECT_EQ(test, nr_freed(ctx), nr_cpu_pages(end - start));
+	KUNIT_EXPECT_EQ(test, ctx->seen.calls[PERCPU_VM_LAZY_ENABLE],
+			needs.nr_tables);
+	KUNIT_EXPECT_EQ(test, ctx->seen.calls[PERCPU_VM_METADATA], 0);
+	KUNIT_EXPECT_EQ(test, ctx->seen.calls[PERCPU_VM_NO_METADATA],
+			nr_metadata(end - start));
+	KUNIT_EXPECT_LE(test, ctx->seen.calls[PERCPU_VM_FREE], nr_runs);
+}
+
+/*
+ * Depopulating part of what was populated together, in any order.  The pages with
+ * one index of a node are contiguous, unless a block ends between them.
+ */
+static void test_depopulate_parts(struct kunit *test)
+{
+	struct percpu_vm_test *ctx = test->priv;
+	static const int order[] = { 2, 0, 3, 1, 4 };
+	int nr = ARRAY_SIZE(order), i, nr_runs = INT_MAX;
+
+	percpu_vm_need_pages(test, nr);
+	percpu_vm_watch(ctx, 0, nr);
+	KUNIT_ASSERT_EQ(test, 0, percpu_vm_populate(ctx->chunk, 0, nr));
+	if (ctx->seen.calls[PERCPU_VM_ALLOCATED] == nr_requests(ctx))
+		nr_runs = 2 * needs_of(test, 0, nr, 0).nr_nodes;
+	percpu_vm_fill(ctx->chunk, 0, nr, 4);
+	for (i = 0; i < nr; i++) {
+		ctx->seen.calls[PERCPU_VM_FREE] = 0;
+		percpu_vm_depopulate(ctx->chunk, order[i], order[i] + 1);
+		KUNIT_EXPECT_EQ(test, nr_freed(ctx), nr_cpu_pages(i + 1));
+		KUNIT_EXPECT_EQ(test, percpu_vm_nr_mapped(ctx),
+				nr_cpu_pages(nr - i - 1));
+		KUNIT_EXPECT_LE(test, ctx->seen.calls[PERCPU_VM_FREE], nr_runs);
+	}
+}
+
+/* The first chunk has the staging array allocated, or there is none. */
+static void test_staging_array(struct kunit *test)
+{
+	struct percpu_vm_test *ctx = test->priv;
+	struct pcpu_chunk *chunks[3];
+	int i;
+
+	percpu_vm_watch(ctx, 0, 0);
+	ctx->set.gfp = TEST_GFP;
+	percpu_vm_fail(ctx, PERCPU_VM_STAGE, 1);
+	scoped_guard(mutex, backend->mutex) {
+		percpu_vm_forget_staged();
+		for (i = 0; i < ARRAY_SIZE(chunks); i++)
+			chunks[i] = backend->create_chunk(TEST_GFP);
+	}
+	KUNIT_EXPECT_NULL(test, chunks[0]);
+	KUNIT_EXPECT_NOT_NULL(test, chunks[1]);
+	KUNIT_EXPECT_NOT_NULL(test, chunks[2]);
+	KUNIT_EXPECT_EQ(test, ctx->seen.nr_parts, 4);
+	KUNIT_EXPECT_EQ(test, ctx->seen.calls[PERCPU_VM_STAGE], 2);
+	KUNIT_EXPECT_GE(test, ctx->seen.pages[PERCPU_VM_STAGE], 2 *
+			nr_cpu_pages(ctx->layout.unit_pages) * sizeof(void *));
+	for (i = 0; i < ARRAY_SIZE(chunks); i++)
+		percpu_vm_destroy(chunks[i]);
+	KUNIT_EXPECT_EQ(test, ctx->seen.nr_parts, 0);
+}
+
+/* No blocks are requested where they cannot be. */
+static void test_node_without_memory(struct kunit *test)
+{
+	struct percpu_vm_test *ctx = test->priv;
+	int node, nr = min(4, ctx->layout.unit_pages);
+
+	if (!IS_ENABLED(CONFIG_NUMA))
+		kunit_skip(test, "needs CONFIG_NUMA");
+	percpu_vm_watch(ctx, 0, nr);
+	ctx->set.gfp = TEST_GFP;
+	for_each_online_node(node)
+		node_clear_state(node, N_HIGH_MEMORY);
+	KUNIT_EXPECT_EQ(test, 0, percpu_vm_populate(ctx->chunk, 0, nr));
+	for_each_node_state(node, N_MEMORY)
+		node_set_state(node, N_HIGH_MEMORY);
+
+	KUNIT_EXPECT_EQ(test, ctx->seen.calls[PERCPU_VM_ALLOC], 0);
+	KUNIT_EXPECT_GT(test, ctx->seen.calls[PERCPU_VM_BULK], 0);
+	percpu_vm_expect_mapped(test, ctx->chunk, 0, nr, true);
+	percpu_vm_expect_own(test, 0, nr);
+	percpu_vm_depopulate(ctx->chunk, 0, nr);
+}
+
+/* Also when after the one that fails there would be others again */
+static void test_rollback_tables(struct kunit *test)
+{
+	struct percpu_vm_test *ctx = test->priv;
+	int later;
+	long n;
+
+	for (later = 0; later < 2; later++) {
+		n = percpu_vm_fail_each(test, PERCPU_VM_TABLE, later);
+		KUNIT_EXPECT_GT(test, n, 0);
+		KUNIT_EXPECT_EQ(test, n, ctx->seen.calls[PERCPU_VM_TABLE]);
+	}
+}
+
+static void test_rollback_metadata(struct kunit *test)
+{
+	struct percpu_vm_test *ctx = test->priv;
+
+	KUNIT_EXPECT_EQ(test, nr_metadata(min(4, ctx->layout.unit_pages) - 1),
+			percpu_vm_fail_each(test, PERCPU_VM_METADATA, false));
+}
+
+/* Memory in pieces: the sizes of what there is */
+static const struct pieces_case {
+	const char	*name;
+	int		order;
+	int		nr_bulk;
+} pieces_cases[] = {
+	{ "blocks of four",	2, INT_MAX },
+	{ "blocks of two",	1, INT_MAX },
+	{ "single pages",	0, INT_MAX },
+	{ "few in bulk",	0, 3 },
+};
+
+KUNIT_ARRAY_PARAM_DESC(pieces, pieces_cases, name);
+
+/*
+ * An order that was refused is not tried again until some requests later, and
+ * what is left comes in bulk.
+ */
+static void test_pieces(struct kunit *test)
+{
+	const struct pieces_case *param = test->param_value;
+	struct percpu_vm_test *ctx = test->priv;
+	int nr = min(9, ctx->layout.unit_pages), round, nr_refused;
+	struct needs needs = needs_of(test, 0, nr, param->order);
+
+	for (round = 0; round < 2 * ORDER_RETRY; round++) {
+		percpu_vm_watch(ctx, 0, nr);
+		ctx->set.order = param->order;
+		ctx->set.nr_bulk = param->nr_bulk;
+		ctx->set.gfp = TEST_GFP;
+		KUNIT_ASSERT_EQ(test, 0, percpu_vm_populate(ctx->chunk, 0, nr));
+		/* the first time down to there, later just one more a node */
+		nr_refused = !round ? needs.nr_refused :
+			     round % ORDER_RETRY ? 0 : needs.nr_refused_later;
+		/* others are refused where memory really is in pieces */
+		if (ctx->seen.calls[PERCPU_VM_ALLOCATED] +
+		    ctx->seen.nr_refused == nr_requests(ctx))
+			KUNIT_EXPECT_EQ(test, ctx->seen.nr_refused, nr_refused);
+		if (!param->order)
+			KUNIT_EXPECT_GT(test, ctx->seen.calls[PERCPU_VM_BULK], 0);
+		/* page_owner has the bulk allocator give one page at a time */
+		if (!param->order && param->nr_bulk == INT_MAX &&
+		    !IS_ENABLED(CONFIG_PAGE_OWNER))
+			KUNIT_EXPECT_LE(test, ctx->seen.calls[PERCPU_VM_BULK],
+					needs.nr_nodes +
+					nr_cpu_pages(nr) / BULK_PAGES);
+		KUNIT_EXPECT_EQ(test, nr_allocated(ctx), nr_cpu_pages(nr));
+		percpu_vm_expect_own(test, 0, nr);
+		percpu_vm_depopulate(ctx->chunk, 0, nr);
+		KUNIT_EXPECT_EQ(test, nr_allocated(ctx), nr_freed(ctx));
+	}
+}
+
+/* Each page leads to its chunk, and no longer does when it is freed. */
+static void test_page_to_chunk(struct kunit *test)
+{
+	static const int offsets[] = { 0, 1, 8, 100, PAGE_SIZE - 1 };
+	struct percpu_vm_test *ctx = test->priv;
+	int nr = min(5, ctx->layout.unit_pages), i, n;
+	unsigned int cpu;
+	void *addr;
+
+	for (n = 0; n < 3; n++) {
+		KUNIT_ASSERT_EQ(test, 0, percpu_vm_populate(ctx->chunk, 0, nr));
+		KUNIT_ASSERT_TRUE(test, percpu_vm_renew(ctx));
+	}
+	for (n = 0; n < 3; n++)
+		percpu_vm_expect_mapped(test, ctx->spare[n], 0, nr, true);
+	for_each_possible_cpu(cpu) {
+		for (i = 0; i < nr * ARRAY_SIZE(offsets); i++) {
+			n = i / ARRAY_SIZE(offsets);
+			addr = (void *)backend->addr(ctx->spare[0], cpu, n);
+			KUNIT_EXPECT_PTR_EQ(test, vmalloc_to_page(addr),
+					    backend->page(ctx->spare[0], cpu, n));
+			addr += offsets[i % ARRAY_SIZE(offsets)];
+			KUNIT_EXPECT_PTR_EQ(test, vmalloc_to_page(addr),
+					    backend->addr_to_page(addr));
+		}
+	}
+	for (n = 0; n < 3; n++)
+		percpu_vm_depopulate(ctx->spare[n], 0, nr);
+	KUNIT_EXPECT_NULL(test, backend->page(ctx->spare[0], 0, 0));
+	KUNIT_EXPECT_EQ(test, nr_freed(ctx), 3 * nr_cpu_pages(nr));
+
+	/* what was mapped at boot is none of its business */
+	kunit_warning_suppress(test)
+		KUNIT_EXPECT_NULL(test, backend->page(*backend->first_chunk, 0, 0));
+}
+
+/* Readers of vmalloc space see the last page of the last unit, too. */
+static void test_area_size(struct kunit *test)
+{
+	struct percpu_vm_test *ctx = test->priv;
+	struct vm_struct *area;
+	unsigned int cpu;
+
+	for_each_possible_cpu(cpu) {
+		area = backend->area((void *)backend->addr(ctx->chunk, cpu, 0));
+		KUNIT_ASSERT_NOT_NULL(test, area);
+		KUNIT_EXPECT_GE(test, (unsigned long)area->addr +
+				get_vm_area_size(area),
+				backend->addr(ctx->chunk, cpu,
+					      ctx->layout.unit_pages));
+	}
+}
+
+/* An entry that is in use is not overwritten, and stays when that is undone. */
+static void test_entry_in_use(struct kunit *test)
+{
+	struct percpu_vm_test *ctx = test->priv;
+	int err = 0;
+
+	percpu_vm_need_pages(test, 3);
+	KUNIT_ASSERT_EQ(test, 0, percpu_vm_populate(ctx->chunk, 1, 2));
+	percpu_vm_fill(ctx->chunk, 1, 2, 8);
+	percpu_vm_watch(ctx, 0, 3);
+	kunit_warning_suppress(test)
+		err = percpu_vm_populate(ctx->chunk, 0, 3);
+	KUNIT_EXPECT_EQ(test, err, -ENOMEM);
+	KUNIT_EXPECT_EQ(test, nr_freed(ctx), nr_cpu_pages(3));
+	percpu_vm_expect_mapped(test, ctx->chunk, 0, 1, false);
+	percpu_vm_expect_mapped(test, ctx->chunk, 1, 2, true);
+	percpu_vm_expect_mapped(test, ctx->chunk, 2, 3, false);
+	KUNIT_ASSERT_EQ(test, percpu_vm_nr_mapped(ctx), nr_cpu_pages(1));
+	percpu_vm_expect_filled(test, ctx->chunk, 1, 2, 8);
+	percpu_vm_depopulate(ctx->chunk, 1, 2);
+}
+
+/* An entry that is empty is left out, also where there is no table for it. */
+static void test_entry_missing(struct kunit *test)
+{
+	struct percpu_vm_test *ctx = test->priv;
+	int nr = min(9, ctx->layout.unit_pages);
+
+	percpu_vm_need_pages(test, 3);
+	/* most chunks have tables that were another's before */
+	while (backend->pte(backend->addr(ctx->chunk, 0, 0), NULL) &&
+	       percpu_vm_renew(ctx))
+		;
+	percpu_vm_watch(ctx, 0, nr);
+	kunit_warning_suppress(test)
+		percpu_vm_depopulate(ctx->chunk, 0, nr);
+	KUNIT_EXPECT_EQ(test, nr_freed(ctx), 0);
+
+	KUNIT_ASSERT_EQ(test, 0, percpu_vm_populate(ctx->chunk, 0, 1));
+	KUNIT_ASSERT_EQ(test, 0, percpu_vm_populate(ctx->chunk, 2, 3));
+	percpu_vm_watch(ctx, 0, 3);
+	kunit_warning_suppress(test)
+		percpu_vm_depopulate(ctx->chunk, 0, 3);
+	KUNIT_EXPECT_EQ(test, nr_freed(ctx), nr_cpu_pages(2));
+	KUNIT_EXPECT_EQ(test, percpu_vm_nr_mapped(ctx), 0);
+}
+
+/* Pages that still wait for a flush get it before anything else is staged. */
+static void test_forgotten_flush(struct kunit *test)
+{
+	struct percpu_vm_test *ctx = test->priv;
+	struct percpu_vm_flush *flush = &ctx->seen.flushes[1];
+	int nr = ctx->layout.unit_pages, err = 0;
+	struct pcpu_chunk *other;
+
+	KUNIT_ASSERT_EQ(test, 0, percpu_vm_populate(ctx->chunk, 0, 1));
+	percpu_vm_watch(ctx, 0, 1);
+	scoped_guard(mutex, backend->mutex) {
+		backend->depopulate(ctx->chunk, 0, 1);
+		KUNIT_EXPECT_EQ(test, nr_freed(ctx), 0);
+		kunit_warning_suppress(test)
+			err = backend->populate(ctx->chunk, 0, 1, TEST_GFP);
+	}
+	KUNIT_ASSERT_EQ(test, err, 0);
+	KUNIT_EXPECT_EQ(test, nr_freed(ctx), nr_cpu_pages(1));
+	KUNIT_EXPECT_EQ(test, ctx->seen.nr_flushes, 3);
+	KUNIT_EXPECT_EQ(test, flush->event, PERCPU_VM_FLUSH_TLB);
+	KUNIT_EXPECT_EQ(test, flush->start, VMALLOC_START);
+	KUNIT_EXPECT_EQ(test, flush->end, VMALLOC_END);
+	KUNIT_EXPECT_EQ(test, flush->nr_freed, 0);
+	percpu_vm_depopulate(ctx->chunk, 0, 1);
+
+	/* two chunks are more than there is room for */
+	KUNIT_ASSERT_TRUE(test, percpu_vm_renew(ctx));
+	other = ctx->spare[0];
+	KUNIT_ASSERT_EQ(test, 0, percpu_vm_populate(ctx->chunk, 0, nr));
+	KUNIT_ASSERT_EQ(test, 0, percpu_vm_populate(other, 0, nr));
+	percpu_vm_watch(ctx, 0, nr);
+	scoped_guard(mutex, backend->mutex) {
+		backend->depopulate(ctx->chunk, 0, nr);
+		KUNIT_EXPECT_EQ(test, nr_freed(ctx), 0);
+		kunit_warning_suppress(test)
+			backend->depopulate(other, 0, nr);
+		KUNIT_EXPECT_EQ(test, nr_freed(ctx), nr_cpu_pages(nr));
+		backend->flush(other, 0, nr);
+	}
+	KUNIT_EXPECT_EQ(test, nr_freed(ctx), 2 * nr_cpu_pages(nr));
+}
+
+/* Several depopulations, one flush of the TLB for all of them */
+static void test_flush_many(struct kunit *test)
+{
+	struct percpu_vm_test *ctx = test->priv;
+	int i;
+
+	percpu_vm_need_pages(test, 6);
+	KUNIT_ASSERT_EQ(test, 0, percpu_vm_populate(ctx->chunk, 0, 6));
+	percpu_vm_watch(ctx, 0, 6);
+	scoped_guard(mutex, backend->mutex) {
+		for (i = 5; i > 0; i -= 2)
+			backend->depopulate(ctx->chunk, i - 1, i + 1);
+		KUNIT_EXPECT_EQ(test, nr_freed(ctx), 0);
+		backend->flush(ctx->chunk, 0, 6);
+	}
+	KUNIT_EXPECT_EQ(test, ctx->seen.nr_flushes, 4);
+	percpu_vm_expect_flush(test, 3, PERCPU_VM_FLUSH_TLB, false);
+	KUNIT_EXPECT_EQ(test, nr_freed(ctx), nr_cpu_pages(6));
+}
+
+/* mm/percpu.c destroys a chunk without a flush of the TLB before that. */
+static void test_flush_destroy(struct kunit *test)
+{
+	struct percpu_vm_test *ctx = test->priv;
+
+	percpu_vm_need_pages(test, 4);
+	KUNIT_ASSERT_EQ(test, 0, percpu_vm_populate(ctx->chunk, 1, 4));
+	percpu_vm_watch(ctx, 0, ctx->layout.unit_pages);
+	scoped_guard(mutex, backend->mutex) {
+		backend->depopulate(ctx->chunk, 1, 4);
+		KUNIT_EXPECT_EQ(test, nr_freed(ctx), 0);
+		backend->destroy_chunk(ctx->chunk);
+	}
+	ctx->chunk = NULL;
+	KUNIT_EXPECT_EQ(test, ctx->seen.nr_flushes, 2);
+	KUNIT_EXPECT_EQ(test, nr_freed(ctx), nr_cpu_pages(3));
+	percpu_vm_expect_flush(test, 1, PERCPU_VM_FLUSH_TLB, false);
+
+	/* where nothing waits there is nothing to flush */
+	ctx->chunk = percpu_vm_create();
+	KUNIT_ASSERT_NOT_NULL(test, ctx->chunk);
+	percpu_vm_destroy(ctx->chunk);
+	ctx->chunk = NULL;
+	KUNIT_EXPECT_EQ(test, ctx->seen.nr_flushes, 2);
+}
+
+/* Also when the table after the boundary is missing */
+static void check_boundary(struct kunit *test, int nr)
+{
+	struct percpu_vm_test *ctx = test->priv;
+	long nr_tables;
+
+	percpu_vm_watch(ctx, 0, nr);
+	KUNIT_ASSERT_EQ(test, 0, percpu_vm_populate(ctx->chunk, 0, nr));
+	nr_tables = ctx->seen.calls[PERCPU_VM_TABLE];
+	percpu_vm_expect_mapped(test, ctx->chunk, 0, nr, true);
+	percpu_vm_expect_own(test, 0, nr);
+	percpu_vm_depopulate(ctx->chunk, 0, nr);
+	KUNIT_EXPECT_EQ(test, percpu_vm_nr_mapped(ctx), 0);
+
+	percpu_vm_watch(ctx, 0, nr);
+	percpu_vm_fail(ctx, PERCPU_VM_TABLE, nr_tables);
+	KUNIT_EXPECT_EQ(test, -ENOMEM, percpu_vm_populate(ctx->chunk, 0, nr));
+	KUNIT_EXPECT_EQ(test, percpu_vm_nr_mapped(ctx), 0);
+	KUNIT_EXPECT_EQ(test, nr_freed(ctx), nr_cpu_pages(nr));
+	/* what was mapped up to there can be in a TLB */
+	KUNIT_ASSERT_EQ(test, ctx->seen.nr_flushes, 2);
+	KUNIT_EXPECT_GT(test, ctx->seen.flushes[0].nr_mapped, 0);
+	ctx->seen.flushes[0].nr_mapped = nr_cpu_pages(nr);
+	percpu_vm_expect_flush(test, 0, PERCPU_VM_FLUSH_UNMAP, true);
+	percpu_vm_expect_flush(test, 1, PERCPU_VM_FLUSH_TLB, false);
+}
+
+/* The boundary of a page table can lie in the unit of any CPU. */
+static void test_table_boundary(struct kunit *test)
+{
+	struct percpu_vm_test *ctx = test->priv;
+	int nr = ctx->layout.unit_pages, nr_seen = 0, before;
+	unsigned long *seen;
+	unsigned int cpu;
+
+	seen = kunit_kcalloc(test, BITS_TO_LONGS(nr_cpu_ids), sizeof(*seen),
+			     GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, seen);
+	do {
+		before = nr_seen;
+		for_each_possible_cpu(cpu)
+			if ((backend->addr(ctx->chunk, cpu, 0) ^
+			     backend->addr(ctx->chunk, cpu, nr - 1)) & PMD_MASK)
+				nr_seen += !test_and_set_bit(cpu, seen);
+		if (nr_seen > before)
+			check_boundary(test, nr);
+	} while (nr_seen < num_possible_cpus() && percpu_vm_renew(ctx));
+	/* Some units fill a table evenly. */
+	KUNIT_EXPECT_TRUE(test, nr_seen || PTRS_PER_PTE % nr == 0);
+}
+
+/* A unit with fewer than four pages has no quarter. */
+static void test_should_reclaim_small(struct kunit *test)
+{
+	struct percpu_vm_test *ctx = test->priv;
+	const struct percpu_vm_policy policy = {
+		.nr_empty	= 0,
+		.nr_pages	= 2,
+		.nr_empty_all	= 100,
+	};
+
+	KUNIT_EXPECT_FALSE(test, backend->should_reclaim(ctx->chunk, policy));
+}
+
+static struct kunit_case percpu_vm_promises[] = {
+	KUNIT_CASE_PARAM(test_one_pass, percpu_vm_range),
+	KUNIT_CASE(test_depopulate_parts),
+	KUNIT_CASE(test_staging_array),
+	KUNIT_CASE(test_node_without_memory),
+	KUNIT_CASE(test_rollback_tables),
+	KUNIT_CASE(test_rollback_metadata),
+	KUNIT_CASE_PARAM(test_pieces, pieces_gen_params),
+	KUNIT_CASE(test_page_to_chunk),
+	KUNIT_CASE(test_area_size),
+	KUNIT_CASE(test_entry_in_use),
+	KUNIT_CASE(test_entry_missing),
+	KUNIT_CASE(test_forgotten_flush),
+	KUNIT_CASE(test_flush_many),
+	KUNIT_CASE(test_flush_destroy),
+	KUNIT_CASE(test_table_boundary),
+	KUNIT_CASE(test_should_reclaim_small),
+	{}
+};
+
+static struct kunit_suite percpu_vm_promises_suite = {
+	.name		= "percpu_vm_promises",
+	.init		= percpu_vm_test_init,
+	.exit		= percpu_vm_promises_exit,
+	.test_cases	= percpu_vm_promises,
+};
+
+kunit_test_suite(percpu_vm_promises_suite);
