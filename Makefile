@@ -9,6 +9,7 @@
 # make kunit-configs
 #                 on x86-64 with all debug options of guest/debug
 # make mutants    make mistakes in the backend, see the suite notice each
+# make coverage   through which lines and branches of the backend the suite goes
 # make bench      count instructions beside those of the kernel's own backend
 # make install KDIR=<tree>
 #                 put the files of the series into a kernel tree
@@ -52,6 +53,9 @@ kunit-configs:
 mutants:
 	@scripts/mutate
 
+coverage:
+	@scripts/coverage
+
 bench:
 	@scripts/bench
 
@@ -68,4 +72,4 @@ series:
 clean:
 	rm -rf build
 
-.PHONY: help run soak test kunit kunit-all kunit-configs mutants bench install uninstall series clean
+.PHONY: help run soak test kunit kunit-all kunit-configs mutants coverage bench install uninstall series clean

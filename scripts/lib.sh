@@ -49,7 +49,7 @@ need_space()
 check_backend()
 {
 	case $1 in
-	replacement | stock | mutant-[0-9] | mutant-[0-9][0-9]) ;;
+	replacement | stock | coverage | mutant-[0-9] | mutant-[0-9][0-9]) ;;
 	*)
 		die "BACKEND=$1 is neither replacement nor stock"
 		;;
