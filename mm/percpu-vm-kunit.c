@@ -10,34 +10,19 @@
 #if IS_ENABLED(CONFIG_PERCPU_VM_KUNIT_TEST)
 
 /**
- * percpu_vm_observe - see what the backend does for a task
- * @observer: who wants to know, NULL for nobody any more
+ * percpu_vm_forget - forget which orders were refused, and the staging array
  *
- * The backend forgets which orders it was refused.
+ * The next chunk has it allocated again.  The caller holds the mutex until then.
  */
-void percpu_vm_observe(struct percpu_vm_observer *observer)
+void percpu_vm_forget(void)
 {
-	guard(mutex)(&pcpu_alloc_mutex);
-	pcpu_observer = observer;
 #ifdef PCPU_ORDER_RETRY
 	memset(pcpu_node_backoff, 0, sizeof(pcpu_node_backoff));
-#endif
-}
-EXPORT_SYMBOL_FOR_MODULES(percpu_vm_observe, "percpu_vm_kunit");
-
-/**
- * percpu_vm_forget_staged - have the staging array allocated again
- *
- * The caller holds the mutex until the next chunk is created, which does it.
- */
-void percpu_vm_forget_staged(void)
-{
-#ifdef PCPU_ORDER_RETRY
 	pcpu_mem_free(pcpu_cpu_units);
 	pcpu_staged = NULL;
 #endif
 }
-EXPORT_SYMBOL_FOR_MODULES(percpu_vm_forget_staged, "percpu_vm_kunit");
+EXPORT_SYMBOL_FOR_MODULES(percpu_vm_forget, "percpu_vm_kunit");
 
 /**
  * percpu_vm_allow_nodes - have this task allocate as in a cpuset

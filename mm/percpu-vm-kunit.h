@@ -21,13 +21,14 @@
 #include "pgalloc-track.h"
 #include "vmalloc.h"
 
-static struct percpu_vm_observer *pcpu_observer;
+/* Who is told what the backend does, under pcpu_alloc_mutex as all of it is */
+struct percpu_vm_observer *percpu_vm_observer;
+EXPORT_SYMBOL_FOR_MODULES(percpu_vm_observer, "percpu_vm_kunit");
 
-/* Tell the observer, if it is the one who made the backend do this. */
 static bool pcpu_tell(struct percpu_vm_call *call)
 {
-	return !pcpu_observer || pcpu_observer->task != current ||
-	       pcpu_observer->call(pcpu_observer, call);
+	return !percpu_vm_observer || percpu_vm_observer->task != current ||
+	       percpu_vm_observer->call(percpu_vm_observer, call);
 }
 
 #define pcpu_observe(what, ...)						\
@@ -130,22 +131,6 @@ pcpu_observe_pte(pmd_t *pmd, unsigned long addr, pgtbl_mod_mask *mask)
 	       pte_alloc_kernel_track(pmd, addr, mask) : NULL;
 }
 
-/* When a table is missing, what comes before it has been mapped already. */
-static int __maybe_unused
-pcpu_observe_vmap(unsigned long addr, unsigned long end, pgprot_t prot,
-		  struct page **pages, unsigned int page_shift, gfp_t gfp)
-{
-	bool fails = !pcpu_observe(TABLE, .start = addr);
-	int err = 0;
-
-	if (fails)
-		end = PAGE_ALIGN_DOWN(addr + (end - addr) / 2);
-	if (addr < end)
-		err = vmap_pages_range_noflush(addr, end, prot, pages,
-					       page_shift, gfp);
-	return fails ? -ENOMEM : err;
-}
-
 static int __maybe_unused
 pcpu_observe_kmsan_map(unsigned long addr, unsigned long end, pgprot_t prot,
 		       struct page **pages, unsigned int page_shift, gfp_t gfp)
@@ -204,7 +189,6 @@ static void pcpu_observe_resched(void)
 #define pud_alloc_track			pcpu_observe_pud
 #define pmd_alloc_track			pcpu_observe_pmd
 #define pte_alloc_kernel_track		pcpu_observe_pte
-#define vmap_pages_range_noflush	pcpu_observe_vmap
 #define kmsan_vmap_pages_range_noflush	pcpu_observe_kmsan_map
 #define kmsan_vunmap_range_noflush	pcpu_observe_kmsan_vunmap_range_noflush
 #define arch_sync_kernel_mappings	pcpu_observe_sync

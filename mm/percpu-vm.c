@@ -159,6 +159,7 @@ static struct page **pcpu_get_pages(gfp_t gfp)
 	}
 	pcpu_cpu_units = units;
 	pcpu_staged = (void *)(units + pcpu_nr_cpu_units);
+	pcpu_sort_units();
 	return pcpu_staged;
 }
 
@@ -331,7 +332,6 @@ static noinline pte_t *pcpu_walk_to(struct pcpu_walk *walk, unsigned long addr,
 		walk->mask |= PGTBL_PTE_MODIFIED;
 		lazy_mmu_mode_enable();
 	}
-
 	return pte;
 }
 

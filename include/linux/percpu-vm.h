@@ -130,9 +130,9 @@ struct percpu_vm_backend {
 };
 
 extern const struct percpu_vm_backend percpu_vm_backend;
+extern struct percpu_vm_observer *percpu_vm_observer;
 
-void percpu_vm_observe(struct percpu_vm_observer *observer);
 void percpu_vm_allow_nodes(const nodemask_t *nodes);
-void percpu_vm_forget_staged(void);
+void percpu_vm_forget(void);
 
 #endif /* _LINUX_PERCPU_VM_H */

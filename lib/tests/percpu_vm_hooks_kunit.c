@@ -7,7 +7,6 @@
 #include <linux/cpu.h>
 #include <linux/nodemask.h>
 #include <linux/page-flags.h>
-#include <linux/sched/mm.h>
 
 #include "percpu_vm_observer.h"
 
@@ -168,16 +167,16 @@ static void test_node(struct kunit *test)
 static void test_cpuset(struct kunit *test)
 {
 	struct percpu_vm_test *ctx = test->priv;
-	int node = cpu_to_node(ctx->layout.high_cpu), blocks, err;
+	int node = cpu_to_node(ctx->layout.high_cpu), singles, err;
 	nodemask_t nodes = nodemask_of_node(node);
 
 	if (!IS_ENABLED(CONFIG_CPUSETS))
 		kunit_skip(test, "needs CONFIG_CPUSETS");
 	need_nodes(test);
 	percpu_vm_need_pages(test, 3);
-	for (blocks = 0; blocks < 2; blocks++) {
+	for (singles = 0; singles < 2; singles++) {
 		percpu_vm_watch(ctx, 0, 3);
-		ctx->set.order = blocks ? INT_MAX : 0;
+		ctx->set.order = singles ? 0 : INT_MAX;
 		percpu_vm_allow_nodes(&nodes);
 		err = percpu_vm_populate(ctx->chunk, 0, 3);
 		percpu_vm_allow_nodes(NULL);
@@ -314,47 +313,6 @@ static void test_other_cpu_sees_new_page(struct kunit *test)
 	}
 }
 
-/* What mm/percpu.c passes; the last one is the balance worker's. */
-static const gfp_t gfps[] = {
-	GFP_NOIO,
-	GFP_NOIO | __GFP_NOWARN,
-	TEST_GFP,
-	GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN,
-};
-
-/* With success, without pages, without tables */
-static void test_gfp(struct kunit *test)
-{
-	const unsigned int all = PF_MEMALLOC | PF_MEMALLOC_NOIO |
-				 PF_MEMALLOC_NOFS;
-	struct percpu_vm_test *ctx = test->priv;
-	unsigned int flags = current->flags & all, scope;
-	int i, err;
-
-	percpu_vm_need_pages(test, 3);
-	for (i = 0; i < 3 * ARRAY_SIZE(gfps); i++) {
-		gfp_t gfp = gfps[i / 3];
-
-		percpu_vm_watch(ctx, 0, 3);
-		ctx->set.gfp = gfp;
-		if (i % 3 == 1)
-			ctx->set.nr_pages = nr_cpu_pages(3) - 1;
-		if (i % 3 == 2)
-			percpu_vm_fail(ctx, PERCPU_VM_TABLE, 2);
-		if (gfp & __GFP_IO)
-			scope = memalloc_noio_save();
-		scoped_guard(mutex, backend->mutex)
-			err = backend->populate(ctx->chunk, 0, 3, gfp);
-		if (gfp & __GFP_IO)
-			memalloc_noio_restore(scope);
-		KUNIT_EXPECT_EQ(test, err, i % 3 ? -ENOMEM : 0);
-		KUNIT_EXPECT_GT(test, nr_requests(ctx), 0);
-		KUNIT_EXPECT_EQ(test, current->flags & all, flags);
-		if (!err)
-			percpu_vm_depopulate(ctx->chunk, 0, 3);
-	}
-}
-
 static const struct policy_case {
 	const char		*name;
 	struct percpu_vm_policy	policy;
@@ -401,7 +359,6 @@ static struct kunit_case percpu_vm_cases[] = {
 	KUNIT_CASE(test_poisoned_page),
 	KUNIT_CASE(test_held_page),
 	KUNIT_CASE(test_other_cpu_sees_new_page),
-	KUNIT_CASE(test_gfp),
 	KUNIT_CASE_PARAM(test_should_reclaim, policy_gen_params),
 	{}
 };

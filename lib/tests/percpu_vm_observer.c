@@ -86,6 +86,8 @@ static bool see_create(struct percpu_vm_test *ctx,
 
 	if (ctx->set.gfp && call->gfp != ctx->set.gfp)
 		broken(ctx, "created with other flags");
+	if (call->event == PERCPU_VM_STAGE)
+		return true;
 	if (call->nr && (call->nr != layout->nr_groups ||
 			 call->start != layout->atom_size))
 		broken(ctx, "other areas than the layout has");
@@ -97,6 +99,12 @@ static bool see_alloc(struct percpu_vm_test *ctx, struct percpu_vm_call *call)
 {
 	check_gfp(ctx, call);
 	if (call->event == PERCPU_VM_BULK) {
+		/* when it has stopped early, page by page is cheaper */
+		if (call->nr > BULK_PAGES ||
+		    (call->nr > 1 && call->node + 1 == ctx->seen.short_node))
+			broken(ctx, "too many pages in bulk");
+		if (call->nr > ctx->set.nr_bulk)
+			ctx->seen.short_node = call->node + 1;
 		call->nr = min3((long)call->nr, (long)ctx->set.nr_bulk,
 				ctx->set.nr_pages);
 		return call->nr;
@@ -200,6 +208,7 @@ static bool see_call(struct percpu_vm_observer *observer,
 		return false;
 
 	switch (call->event) {
+	case PERCPU_VM_STAGE:
 	case PERCPU_VM_CREATE:
 		return see_create(ctx, call);
 	case PERCPU_VM_DESTROY:
@@ -496,6 +505,7 @@ static void expect_undone(struct kunit *test, int err, long n)
 	KUNIT_EXPECT_EQ_MSG(test, percpu_vm_nr_mapped(ctx), 0, "failure %ld", n);
 	KUNIT_EXPECT_EQ_MSG(test, nr_allocated(ctx), nr_freed(ctx),
 			    "failure %ld", n);
+	KUNIT_EXPECT_FALSE(test, current->flags & PF_MEMALLOC);
 	scoped_guard(mutex, backend->mutex)
 		backend->flush(ctx->chunk, ctx->page_start, ctx->page_end);
 	KUNIT_EXPECT_EQ_MSG(test, nr_allocated(ctx), nr_freed(ctx),
@@ -557,12 +567,15 @@ int percpu_vm_test_init(struct kunit *test)
 	ctx->layout = backend->layout();
 	ctx->observer.task = current;
 	ctx->observer.call = see_call;
-	ctx->chunk = percpu_vm_create();
-	if (!ctx->chunk)
-		return -ENOMEM;
 	percpu_vm_watch(ctx, 0, 0);
-	percpu_vm_observe(&ctx->observer);
-	return 0;
+	/* as it is for the first chunk that there is */
+	scoped_guard(mutex, backend->mutex) {
+		percpu_vm_forget();
+		ctx->chunk = backend->create_chunk(TEST_GFP);
+		percpu_vm_observer = &ctx->observer;
+	}
+	totals.chunks++;
+	return ctx->chunk ? 0 : -ENOMEM;
 }
 
 /* A case that ended early leaves pages, which go with the chunk. */
@@ -571,7 +584,8 @@ void percpu_vm_test_exit(struct kunit *test)
 	struct percpu_vm_test *ctx = test->priv;
 	int i;
 
-	percpu_vm_observe(NULL);
+	scoped_guard(mutex, backend->mutex)
+		percpu_vm_observer = NULL;
 	if (!ctx)
 		return;
 	for (i = 0; i < ctx->nr_held; i++)

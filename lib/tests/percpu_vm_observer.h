@@ -13,6 +13,7 @@
 #include <linux/percpu-vm.h>
 #include <linux/vmalloc.h>
 
+#define BULK_PAGES	128	/* at most requested in bulk */
 #define MAX_FLUSHES	4
 #define MAX_FAILURES	10000	/* until something has to succeed */
 
@@ -44,6 +45,7 @@ struct percpu_vm_seen {
 	long			calls[PERCPU_VM_NR_EVENTS];
 	long			pages[PERCPU_VM_NR_EVENTS];
 	long			nr_refused;	/* beyond the largest blocks */
+	int			short_node;	/* from 1 on: it gave too few */
 	long			nr_parts;	/* of chunks, not yet destroyed */
 	long			nr_shared;	/* freed, somebody has a reference */
 	long			nr_down;	/* went on with a lower table */

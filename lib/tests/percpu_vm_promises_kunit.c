@@ -8,10 +8,10 @@
  */
 
 #include <linux/nodemask.h>
+#include <linux/sched/mm.h>
 
 #include "percpu_vm_observer.h"
 
-#define BULK_PAGES	128	/* at most requested in bulk */
 #define ORDER_RETRY	8	/* requests before a refused order is tried again */
 
 /* What KMSAN has to know of, elsewhere nothing */
@@ -173,7 +173,7 @@ static void test_staging_array(struct kunit *test)
 	ctx->set.gfp = TEST_GFP;
 	percpu_vm_fail(ctx, PERCPU_VM_STAGE, 1);
 	scoped_guard(mutex, backend->mutex) {
-		percpu_vm_forget_staged();
+		percpu_vm_forget();
 		for (i = 0; i < ARRAY_SIZE(chunks); i++)
 			chunks[i] = backend->create_chunk(TEST_GFP);
 	}
@@ -189,11 +189,50 @@ static void test_staging_array(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ctx->seen.nr_parts, 0);
 }
 
+/* What mm/percpu.c passes; the last one is the balance worker's. */
+static const gfp_t gfps[] = {
+	GFP_NOIO,
+	GFP_NOIO | __GFP_NOWARN,
+	TEST_GFP,
+	GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN,
+};
+
+/* With success, and without enough pages */
+static void test_gfp(struct kunit *test)
+{
+	const unsigned int all = PF_MEMALLOC | PF_MEMALLOC_NOIO |
+				 PF_MEMALLOC_NOFS;
+	struct percpu_vm_test *ctx = test->priv;
+	unsigned int flags = current->flags & all, scope;
+	int i, err;
+
+	percpu_vm_need_pages(test, 3);
+	for (i = 0; i < 2 * ARRAY_SIZE(gfps); i++) {
+		gfp_t gfp = gfps[i / 2];
+
+		percpu_vm_watch(ctx, 0, 3);
+		ctx->set.gfp = gfp;
+		if (i % 2)
+			ctx->set.nr_pages = nr_cpu_pages(3) - 1;
+		if (gfp & __GFP_IO)
+			scope = memalloc_noio_save();
+		scoped_guard(mutex, backend->mutex)
+			err = backend->populate(ctx->chunk, 0, 3, gfp);
+		if (gfp & __GFP_IO)
+			memalloc_noio_restore(scope);
+		KUNIT_EXPECT_EQ(test, err, i % 2 ? -ENOMEM : 0);
+		KUNIT_EXPECT_GT(test, nr_requests(ctx), 0);
+		KUNIT_EXPECT_EQ(test, current->flags & all, flags);
+		if (!err)
+			percpu_vm_depopulate(ctx->chunk, 0, 3);
+	}
+}
+
 /* No blocks are requested where they cannot be. */
 static void test_node_without_memory(struct kunit *test)
 {
 	struct percpu_vm_test *ctx = test->priv;
-	int node, nr = min(4, ctx->layout.unit_pages);
+	int node, nr = ctx->layout.unit_pages;
 
 	if (!IS_ENABLED(CONFIG_NUMA))
 		kunit_skip(test, "needs CONFIG_NUMA");
@@ -543,6 +582,7 @@ static struct kunit_case percpu_vm_promises[] = {
 	KUNIT_CASE_PARAM(test_one_pass, percpu_vm_range),
 	KUNIT_CASE(test_depopulate_parts),
 	KUNIT_CASE(test_staging_array),
+	KUNIT_CASE(test_gfp),
 	KUNIT_CASE(test_node_without_memory),
 	KUNIT_CASE(test_rollback_tables),
 	KUNIT_CASE(test_rollback_metadata),
