@@ -14,8 +14,7 @@ for first in embed page; do
 	"$scripts/kunit" --kernel_args=percpu_alloc=$first 2>&1 || true
 done >"$work/log"
 sed -n 's/^	KUNIT_CASE[A-Z_]*(\([a-z_]*\).*/\1/p' \
-	"$top/lib/tests/percpu_vm_promises_kunit.c" \
-	"$top/lib/tests/percpu_vm_model_kunit.c" | sort >"$work/promises"
+	"$top/lib/tests/percpu_vm_promises_kunit.c" | sort >"$work/promises"
 
 only_promises_fail()
 {

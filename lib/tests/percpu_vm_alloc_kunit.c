@@ -3,8 +3,8 @@
  * KUnit cases for the per-CPU allocator as a whole, whatever its backend.
  */
 
-#include <linux/kthread.h>
 #include <linux/prandom.h>
+#include <linux/workqueue.h>
 
 #include "percpu_vm_observer.h"
 
@@ -36,21 +36,6 @@ static int use_percpu(void __percpu *ptr, size_t size, u8 seed)
 	return bad;
 }
 
-static void test_alloc_percpu(struct kunit *test)
-{
-	void __percpu *ptr;
-	int i, again;
-
-	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
-		for (again = 0; again < 3; again++) {
-			ptr = __alloc_percpu(sizes[i], 8);
-			KUNIT_ASSERT_NOT_NULL(test, (void __force *)ptr);
-			KUNIT_EXPECT_EQ(test, 0, use_percpu(ptr, sizes[i], i));
-			free_percpu(ptr);
-		}
-	}
-}
-
 /* What was mapped at boot leads to no chunk. */
 static bool is_beyond_first(void __percpu *ptr)
 {
@@ -61,17 +46,16 @@ static bool is_beyond_first(void __percpu *ptr)
 }
 
 struct worker {
-	struct task_struct	*task;
-	struct completion	done;
+	struct work_struct	work;
 	u32			seed;
 	int			nr_bad;
 	int			nr_beyond;
 };
 
 /* Hold some allocations at a time, replace them at random. */
-static int work(void *data)
+static void work(struct work_struct *work)
 {
-	struct worker *worker = data;
+	struct worker *worker = container_of(work, struct worker, work);
 	void __percpu *ptrs[64] = { };
 	struct rnd_state rnd;
 	int i;
@@ -96,48 +80,37 @@ static int work(void *data)
 	}
 	for (i = 0; i < ARRAY_SIZE(ptrs); i++)
 		free_percpu(ptrs[i]);
-	kthread_complete_and_exit(&worker->done, 0);
 }
 
 static void work_everywhere(struct kunit *test)
 {
 	struct worker *workers;
 	unsigned int cpu;
-	int i, nr = 0;
 
 	workers = kunit_kcalloc(test, nr_cpu_ids, sizeof(*workers), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, workers);
-
 	for_each_online_cpu(cpu) {
-		struct worker *worker = &workers[nr];
-
-		worker->seed = SEED + nr;
-		init_completion(&worker->done);
-		worker->task = kthread_create_on_cpu(work, worker, cpu,
-						     "percpu_vm/%u");
-		KUNIT_EXPECT_FALSE(test, IS_ERR(worker->task));
-		if (IS_ERR(worker->task))
-			break;
-		wake_up_process(worker->task);
-		nr++;
+		workers[cpu].seed = SEED + cpu;
+		INIT_WORK(&workers[cpu].work, work);
+		schedule_work_on(cpu, &workers[cpu].work);
 	}
-	for (i = 0; i < nr; i++) {
-		wait_for_completion(&workers[i].done);
-		KUNIT_EXPECT_EQ(test, workers[i].nr_bad, 0);
-		KUNIT_EXPECT_GT(test, workers[i].nr_beyond, 0);
-		nr_beyond += workers[i].nr_beyond;
+	for_each_online_cpu(cpu) {
+		flush_work(&workers[cpu].work);
+		KUNIT_EXPECT_EQ(test, workers[cpu].nr_bad, 0);
+		KUNIT_EXPECT_GT(test, workers[cpu].nr_beyond, 0);
+		nr_beyond += workers[cpu].nr_beyond;
 	}
 }
 
 /*
- * What the threads had comes back: a backend that keeps it loses thousands of
+ * What the workers had comes back: a backend that keeps it loses thousands of
  * pages here.  How many stay for a good reason depends on who ran when.  Of
  * per-CPU memory it is the first chunk, one that mm/percpu.c has in reserve, pages
  * of a chunk that others use, too, and the empty pages for atomic allocations, each
  * in a chunk of its own if need be; of the rest it is stacks, page tables and what
  * else is made once.  KASAN has shadow memory for all of a chunk, an eighth of it.
  */
-static void test_alloc_percpu_everywhere(struct kunit *test)
+static void test_alloc_percpu(struct kunit *test)
 {
 	struct percpu_vm_test *ctx = test->priv;
 	long nr_all, nr_percpu, nr_rest = nr_cpu_pages(128);
@@ -168,8 +141,7 @@ static void report(struct kunit_suite *suite)
 }
 
 static struct kunit_case percpu_vm_alloc_cases[] = {
-	KUNIT_CASE(test_alloc_percpu),
-	KUNIT_CASE_SLOW(test_alloc_percpu_everywhere),
+	KUNIT_CASE_SLOW(test_alloc_percpu),
 	{}
 };
 

@@ -113,7 +113,6 @@ void percpu_vm_expect_no_strays(struct kunit *test, int nr_pages);
 
 int percpu_vm_test_init(struct kunit *test);
 void percpu_vm_test_exit(struct kunit *test);
-void percpu_vm_promises_exit(struct kunit *test);
 void percpu_vm_report(long nr_beyond);
 
 static inline int nr_cpu_pages(int nr_pages)

@@ -7,12 +7,16 @@
  * freed which is mapped or leads to a chunk, and that others can run.
  */
 
+#include <linux/bitmap.h>
 #include <linux/nodemask.h>
+#include <linux/prandom.h>
 #include <linux/sched/mm.h>
 
 #include "percpu_vm_observer.h"
 
 #define ORDER_RETRY	8	/* requests before a refused order is tried again */
+#define MODEL_SEED	20261122
+#define MODEL_STEPS	(IS_ENABLED(CONFIG_KMSAN) ? 300 : 3000)
 
 /* What KMSAN has to know of, elsewhere nothing */
 static int nr_metadata(int nr_pages)
@@ -136,32 +140,6 @@ static void test_one_pass(struct kunit *test)
 	KUNIT_EXPECT_LE(test, ctx->seen.calls[PERCPU_VM_FREE], nr_runs);
 }
 
-/*
- * Depopulating part of what was populated together, in any order.  The pages with
- * one index of a node are contiguous, unless a block ends between them.
- */
-static void test_depopulate_parts(struct kunit *test)
-{
-	struct percpu_vm_test *ctx = test->priv;
-	static const int order[] = { 2, 0, 3, 1, 4 };
-	int nr = ARRAY_SIZE(order), i, nr_runs = INT_MAX;
-
-	percpu_vm_need_pages(test, nr);
-	percpu_vm_watch(ctx, 0, nr);
-	KUNIT_ASSERT_EQ(test, 0, percpu_vm_populate(ctx->chunk, 0, nr));
-	if (ctx->seen.calls[PERCPU_VM_ALLOCATED] == nr_requests(ctx))
-		nr_runs = 2 * needs_of(test, 0, nr, 0).nr_nodes;
-	percpu_vm_fill(ctx->chunk, 0, nr, 4);
-	for (i = 0; i < nr; i++) {
-		ctx->seen.calls[PERCPU_VM_FREE] = 0;
-		percpu_vm_depopulate(ctx->chunk, order[i], order[i] + 1);
-		KUNIT_EXPECT_EQ(test, nr_freed(ctx), nr_cpu_pages(i + 1));
-		KUNIT_EXPECT_EQ(test, percpu_vm_nr_mapped(ctx),
-				nr_cpu_pages(nr - i - 1));
-		KUNIT_EXPECT_LE(test, ctx->seen.calls[PERCPU_VM_FREE], nr_runs);
-	}
-}
-
 /* The first chunk has the staging array allocated, or there is none. */
 static void test_staging_array(struct kunit *test)
 {
@@ -246,7 +224,6 @@ static void test_node_without_memory(struct kunit *test)
 
 	KUNIT_EXPECT_EQ(test, ctx->seen.calls[PERCPU_VM_ALLOC], 0);
 	KUNIT_EXPECT_GT(test, ctx->seen.calls[PERCPU_VM_BULK], 0);
-	percpu_vm_expect_mapped(test, ctx->chunk, 0, nr, true);
 	percpu_vm_expect_own(test, 0, nr);
 	percpu_vm_depopulate(ctx->chunk, 0, nr);
 }
@@ -468,27 +445,7 @@ static void test_forgotten_flush(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, nr_freed(ctx), 2 * nr_cpu_pages(nr));
 }
 
-/* Several depopulations, one flush of the TLB for all of them */
-static void test_flush_many(struct kunit *test)
-{
-	struct percpu_vm_test *ctx = test->priv;
-	int i;
-
-	percpu_vm_need_pages(test, 6);
-	KUNIT_ASSERT_EQ(test, 0, percpu_vm_populate(ctx->chunk, 0, 6));
-	percpu_vm_watch(ctx, 0, 6);
-	scoped_guard(mutex, backend->mutex) {
-		for (i = 5; i > 0; i -= 2)
-			backend->depopulate(ctx->chunk, i - 1, i + 1);
-		KUNIT_EXPECT_EQ(test, nr_freed(ctx), 0);
-		backend->flush(ctx->chunk, 0, 6);
-	}
-	KUNIT_EXPECT_EQ(test, ctx->seen.nr_flushes, 4);
-	percpu_vm_expect_flush(test, 3, PERCPU_VM_FLUSH_TLB, false);
-	KUNIT_EXPECT_EQ(test, nr_freed(ctx), nr_cpu_pages(6));
-}
-
-/* mm/percpu.c destroys a chunk without a flush of the TLB before that. */
+/* One flush for several depopulations, also where mm/percpu.c asks for none */
 static void test_flush_destroy(struct kunit *test)
 {
 	struct percpu_vm_test *ctx = test->priv;
@@ -497,21 +454,22 @@ static void test_flush_destroy(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, 0, percpu_vm_populate(ctx->chunk, 1, 4));
 	percpu_vm_watch(ctx, 0, ctx->layout.unit_pages);
 	scoped_guard(mutex, backend->mutex) {
-		backend->depopulate(ctx->chunk, 1, 4);
+		backend->depopulate(ctx->chunk, 2, 4);
+		backend->depopulate(ctx->chunk, 1, 2);
 		KUNIT_EXPECT_EQ(test, nr_freed(ctx), 0);
 		backend->destroy_chunk(ctx->chunk);
 	}
 	ctx->chunk = NULL;
-	KUNIT_EXPECT_EQ(test, ctx->seen.nr_flushes, 2);
+	KUNIT_EXPECT_EQ(test, ctx->seen.nr_flushes, 3);
 	KUNIT_EXPECT_EQ(test, nr_freed(ctx), nr_cpu_pages(3));
-	percpu_vm_expect_flush(test, 1, PERCPU_VM_FLUSH_TLB, false);
+	percpu_vm_expect_flush(test, 2, PERCPU_VM_FLUSH_TLB, false);
 
 	/* where nothing waits there is nothing to flush */
 	ctx->chunk = percpu_vm_create();
 	KUNIT_ASSERT_NOT_NULL(test, ctx->chunk);
 	percpu_vm_destroy(ctx->chunk);
 	ctx->chunk = NULL;
-	KUNIT_EXPECT_EQ(test, ctx->seen.nr_flushes, 2);
+	KUNIT_EXPECT_EQ(test, ctx->seen.nr_flushes, 3);
 }
 
 /* Also when the table after the boundary is missing */
@@ -523,7 +481,6 @@ static void check_boundary(struct kunit *test, int nr)
 	percpu_vm_watch(ctx, 0, nr);
 	KUNIT_ASSERT_EQ(test, 0, percpu_vm_populate(ctx->chunk, 0, nr));
 	nr_tables = ctx->seen.calls[PERCPU_VM_TABLE];
-	percpu_vm_expect_mapped(test, ctx->chunk, 0, nr, true);
 	percpu_vm_expect_own(test, 0, nr);
 	percpu_vm_depopulate(ctx->chunk, 0, nr);
 	KUNIT_EXPECT_EQ(test, percpu_vm_nr_mapped(ctx), 0);
@@ -578,9 +535,75 @@ static void test_should_reclaim_small(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, backend->should_reclaim(ctx->chunk, policy));
 }
 
+/* Is a range populated as a whole, or not at all? */
+static bool is_uniform(const unsigned long *populated, int start, int end)
+{
+	return find_next_bit(populated, end, start) == end ||
+	       find_next_zero_bit(populated, end, start) == end;
+}
+
+/* A random walk, beside which it is written down what has to be populated */
+static void test_model(struct kunit *test)
+{
+	struct percpu_vm_test *ctx = test->priv;
+	int nr = ctx->layout.unit_pages, step, start, end, i, nr_failed = 0;
+	unsigned long *populated;
+	struct rnd_state rnd;
+
+	populated = kunit_kcalloc(test, BITS_TO_LONGS(nr), sizeof(long),
+				  GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, populated);
+	prandom_seed_state(&rnd, MODEL_SEED);
+	for (step = 0; step < MODEL_STEPS; step++) {
+		start = prandom_u32_state(&rnd) % nr;
+		end = min(nr, start + 1 + (int)(prandom_u32_state(&rnd) % 9));
+		if (!is_uniform(populated, start, end))
+			end = start + 1;
+		percpu_vm_watch(ctx, start, end);
+		if (test_bit(start, populated)) {
+			percpu_vm_depopulate(ctx->chunk, start, end);
+			bitmap_clear(populated, start, end - start);
+			continue;
+		}
+		if (step % 4 == 0)
+			ctx->set.nr_pages = prandom_u32_state(&rnd) %
+					    nr_cpu_pages(end - start);
+		if (step % 4 == 1)
+			percpu_vm_fail(ctx, PERCPU_VM_TABLE, 1 + step / 4 % 8);
+		if (percpu_vm_populate(ctx->chunk, start, end)) {
+			nr_failed++;
+			KUNIT_EXPECT_LT(test, step % 4, 2);
+			continue;
+		}
+		bitmap_set(populated, start, end - start);
+		for (i = start; i < end; i++)
+			percpu_vm_fill(ctx->chunk, i, i + 1, i);
+		if (step % 50 < 4) {
+			for_each_set_bit(i, populated, nr)
+				percpu_vm_expect_filled(test, ctx->chunk, i,
+							i + 1, i);
+			percpu_vm_expect_no_strays(test, bitmap_weight(populated,
+								       nr));
+		}
+		if (test->status == KUNIT_FAILURE)
+			break;
+	}
+	kunit_info(test, "seed %d, %d steps, %d failures injected\n", MODEL_SEED,
+		   step, nr_failed);
+	KUNIT_EXPECT_GT(test, nr_failed, 0);
+}
+
+static void percpu_vm_promises_exit(struct kunit *test)
+{
+	struct percpu_vm_test *ctx = test->priv;
+
+	percpu_vm_test_exit(test);
+	if (ctx)
+		KUNIT_EXPECT_EQ(test, ctx->nr_broken, 0);
+}
+
 static struct kunit_case percpu_vm_promises[] = {
 	KUNIT_CASE_PARAM(test_one_pass, percpu_vm_range),
-	KUNIT_CASE(test_depopulate_parts),
 	KUNIT_CASE(test_staging_array),
 	KUNIT_CASE(test_gfp),
 	KUNIT_CASE(test_node_without_memory),
@@ -592,10 +615,10 @@ static struct kunit_case percpu_vm_promises[] = {
 	KUNIT_CASE(test_entry_in_use),
 	KUNIT_CASE(test_entry_missing),
 	KUNIT_CASE(test_forgotten_flush),
-	KUNIT_CASE(test_flush_many),
 	KUNIT_CASE(test_flush_destroy),
 	KUNIT_CASE(test_table_boundary),
 	KUNIT_CASE(test_should_reclaim_small),
+	KUNIT_CASE_SLOW(test_model),
 	{}
 };
 
