@@ -101,8 +101,6 @@ static int nr_off_node(struct percpu_vm_test *ctx, int node)
 
 			if (expected == NUMA_NO_NODE)
 				expected = cpu_to_node(cpu);
-			if (expected == NUMA_NO_NODE)
-				expected = numa_mem_id();
 			nr += page_to_nid(percpu_vm_page(ctx->chunk, cpu, i)) !=
 			      expected;
 		}
@@ -123,43 +121,26 @@ static void need_nodes(struct kunit *test)
 			kunit_skip(test, "CPU %u has no node with memory", cpu);
 }
 
-static void move_cpu(unsigned int cpu, int node)
-{
-#ifdef CONFIG_USE_PERCPU_NUMA_NODE_ID
-	set_cpu_numa_node(cpu, node);
-#endif
-}
-
-/*
- * A CPU that is brought up can turn out to be on another node.  Until then it can
- * be on none, with which nothing could run there.
- */
+/* A CPU that is brought up can turn out to be on another node. */
 static void test_node(struct kunit *test)
 {
 	struct percpu_vm_test *ctx = test->priv;
-	unsigned int cpu = cpumask_first_zero(cpu_online_mask);
-	int nr = ctx->layout.unit_pages, node, err, i;
+	unsigned int cpu = ctx->layout.high_cpu;
+	int node = cpu_to_node(cpu), nr = ctx->layout.unit_pages, err, i;
+	const int nodes[] = {
+		node, next_node_in(node, node_states[N_MEMORY]),
+	};
 
-	if (cpu >= nr_cpu_ids || !cpu_possible(cpu))
-		cpu = ctx->layout.high_cpu;
-	node = cpu_to_node(cpu);
 	need_nodes(test);
 	percpu_vm_watch(ctx, 0, nr);
-	for (i = 0; i < (cpu_online(cpu) ? 2 : 3); i++) {
-		const int nodes[] = {
-			node, next_node_in(node, node_states[N_MEMORY]),
-			NUMA_NO_NODE,
-		};
-		int nr_off = 0;
-
-		move_cpu(cpu, nodes[i]);
+	for (i = 0; i < ARRAY_SIZE(nodes); i++) {
+		percpu_vm_move_cpu(cpu, nodes[i]);
 		err = percpu_vm_populate(ctx->chunk, 0, nr);
+		KUNIT_EXPECT_EQ(test, err, 0);
+		KUNIT_EXPECT_EQ(test, err ?: nr_off_node(ctx, NUMA_NO_NODE), 0);
+		percpu_vm_move_cpu(cpu, node);
 		if (!err)
-			nr_off = nr_off_node(ctx, NUMA_NO_NODE);
-		move_cpu(cpu, node);
-		KUNIT_ASSERT_EQ(test, err, 0);
-		KUNIT_EXPECT_EQ(test, nr_off, 0);
-		percpu_vm_depopulate(ctx->chunk, 0, nr);
+			percpu_vm_depopulate(ctx->chunk, 0, nr);
 	}
 }
 

@@ -95,6 +95,7 @@ static void see_create(struct percpu_vm_test *ctx,
 static bool see_block(struct percpu_vm_test *ctx, struct percpu_vm_call *call)
 {
 	check_gfp(ctx, call);
+	promise(ctx, call->nr > 1, "single pages come from the bulk allocator");
 	if (ilog2(call->nr) <= ctx->set.order)
 		return call->nr <= ctx->set.nr_pages;
 	ctx->seen.nr_refused++;
@@ -104,6 +105,7 @@ static bool see_block(struct percpu_vm_test *ctx, struct percpu_vm_call *call)
 static bool see_bulk(struct percpu_vm_test *ctx, struct percpu_vm_call *call)
 {
 	check_gfp(ctx, call);
+	promise(ctx, call->node >= 0, "memory is requested on a node");
 	promise(ctx, call->nr <= BULK_PAGES, "128 pages are enough at a time");
 	promise(ctx, call->nr == 1 || call->node + 1 != ctx->seen.short_node,
 		"when the bulk allocator stops early, it is one at a time");
@@ -335,6 +337,13 @@ void percpu_vm_get_range(struct kunit *test, int *start, int *end)
 	*end = range->end <= 0 ? nr + range->end : range->end;
 	if (*start < 0 || *start >= *end || *end > nr)
 		kunit_skip(test, "a unit has only %d pages", nr);
+}
+
+void percpu_vm_move_cpu(unsigned int cpu, int node)
+{
+#ifdef CONFIG_USE_PERCPU_NUMA_NODE_ID
+	set_cpu_numa_node(cpu, node);
+#endif
 }
 
 struct pcpu_chunk *percpu_vm_create(void)

@@ -83,6 +83,7 @@ static const struct percpu_vm_backend *const backend = &percpu_vm_backend;
 const void *percpu_vm_range(struct kunit *test, const void *prev, char *desc);
 void percpu_vm_get_range(struct kunit *test, int *start, int *end);
 void percpu_vm_need_pages(struct kunit *test, int nr);
+void percpu_vm_move_cpu(unsigned int cpu, int node);
 
 /* The hooks */
 struct pcpu_chunk *percpu_vm_create(void);

@@ -206,21 +206,28 @@ static void test_gfp(struct kunit *test)
 	}
 }
 
-/* No blocks are requested where they cannot be. */
+/* No blocks are requested where they cannot be.  A CPU may be on no node yet. */
 static void test_node_without_memory(struct kunit *test)
 {
 	struct percpu_vm_test *ctx = test->priv;
-	int node, nr = ctx->layout.unit_pages;
+	unsigned int cpu = cpumask_first_zero(cpu_online_mask);
+	int nr = ctx->layout.unit_pages, node, home = NUMA_NO_NODE;
 
 	if (!IS_ENABLED(CONFIG_NUMA))
 		kunit_skip(test, "needs CONFIG_NUMA");
 	percpu_vm_watch(ctx, 0, nr);
-	ctx->set.gfp = TEST_GFP;
 	for_each_online_node(node)
 		node_clear_state(node, N_HIGH_MEMORY);
+	/* nothing could run on a CPU that is online and on none */
+	if (cpu < nr_cpu_ids && cpu_possible(cpu)) {
+		home = cpu_to_node(cpu);
+		percpu_vm_move_cpu(cpu, NUMA_NO_NODE);
+	}
 	KUNIT_EXPECT_EQ(test, 0, percpu_vm_populate(ctx->chunk, 0, nr));
 	for_each_node_state(node, N_MEMORY)
 		node_set_state(node, N_HIGH_MEMORY);
+	if (home != NUMA_NO_NODE)
+		percpu_vm_move_cpu(cpu, home);
 
 	KUNIT_EXPECT_EQ(test, ctx->seen.calls[PERCPU_VM_ALLOC], 0);
 	KUNIT_EXPECT_GT(test, ctx->seen.calls[PERCPU_VM_BULK], 0);
@@ -480,6 +487,8 @@ static void check_boundary(struct kunit *test, int nr)
 
 	percpu_vm_watch(ctx, 0, nr);
 	KUNIT_ASSERT_EQ(test, 0, percpu_vm_populate(ctx->chunk, 0, nr));
+	KUNIT_EXPECT_EQ(test, ctx->seen.calls[PERCPU_VM_LAZY_ENABLE],
+			needs_of(test, 0, nr, 0).nr_tables);
 	nr_tables = ctx->seen.calls[PERCPU_VM_TABLE];
 	percpu_vm_expect_own(test, 0, nr);
 	percpu_vm_depopulate(ctx->chunk, 0, nr);
