@@ -52,25 +52,22 @@ EXPORT_SYMBOL_FOR_MODULES(percpu_vm_allow_nodes, "percpu_vm_kunit");
 
 #include "page_alloc.h"
 
-static void pcpu_swap_policy(struct pcpu_chunk *chunk,
-			     struct percpu_vm_policy *policy)
-{
-	swap(chunk->isolated, policy->isolated);
-	swap(chunk->nr_empty_pop_pages, policy->nr_empty);
-	swap(chunk->nr_pages, policy->nr_pages);
-	swap(pcpu_nr_empty_pop_pages, policy->nr_empty_all);
-}
-
 /* Nothing of the situation stays. */
-static bool pcpu_decide(struct pcpu_chunk *chunk,
-			struct percpu_vm_policy policy)
+static bool pcpu_decide(struct pcpu_chunk *chunk, bool isolated, int nr_empty,
+			int nr_pages, int nr_empty_all)
 {
 	bool reclaim;
+	int i;
 
 	guard(spinlock_irqsave)(&pcpu_lock);
-	pcpu_swap_policy(chunk, &policy);
-	reclaim = pcpu_should_reclaim_chunk(chunk);
-	pcpu_swap_policy(chunk, &policy);
+	for (i = 0; i < 2; i++) {
+		swap(chunk->isolated, isolated);
+		swap(chunk->nr_empty_pop_pages, nr_empty);
+		swap(chunk->nr_pages, nr_pages);
+		swap(pcpu_nr_empty_pop_pages, nr_empty_all);
+		if (!i)
+			reclaim = pcpu_should_reclaim_chunk(chunk);
+	}
 	return reclaim;
 }
 

@@ -82,22 +82,21 @@ pcpu_observe_bulk(gfp_t gfp, int node, unsigned long nr, struct page **pages)
 	return nr;
 }
 
-static bool pcpu_observe_pages(struct page *page, int nr)
+static void __maybe_unused pcpu_observe_free_contig(unsigned long pfn,
+						    unsigned long nr)
 {
-	return pcpu_observe(FREE, .page = page, .nr = nr);
+	bool ours = pcpu_observe(FREE, .page = pfn_to_page(pfn), .nr = nr);
+
+	if (ours)
+		__free_contig_range(pfn, nr);
 }
 
 static void pcpu_observe_free(struct page *page, unsigned int order)
 {
-	if (pcpu_observe_pages(page, 1 << order))
-		__free_pages(page, order);
-}
+	bool ours = pcpu_observe(FREE, .page = page, .nr = 1 << order);
 
-static void __maybe_unused pcpu_observe_free_contig(unsigned long pfn,
-						    unsigned long nr)
-{
-	if (pcpu_observe_pages(pfn_to_page(pfn), nr))
-		__free_contig_range(pfn, nr);
+	if (ours)
+		__free_pages(page, order);
 }
 
 static __maybe_unused p4d_t *
@@ -129,6 +128,15 @@ pcpu_observe_pte(pmd_t *pmd, unsigned long addr, pgtbl_mod_mask *mask)
 {
 	return pcpu_observe(TABLE, .start = addr) ?
 	       pte_alloc_kernel_track(pmd, addr, mask) : NULL;
+}
+
+static void __maybe_unused pcpu_observe_set_pte(struct mm_struct *mm,
+						unsigned long addr, pte_t *ptep,
+						pte_t pte)
+{
+	pcpu_observe(ENTRY, .start = addr, .end = (unsigned long)ptep,
+		     .page = pte_page(pte));
+	set_pte_at(mm, addr, ptep, pte);
 }
 
 static int __maybe_unused
@@ -173,6 +181,7 @@ static void pcpu_observe_resched(void)
 #undef alloc_pages_node
 #undef alloc_pages_bulk_node
 #undef pte_alloc_kernel_track
+#undef set_pte_at
 #undef cond_resched
 #undef flush_cache_vmap
 #undef flush_cache_vunmap
@@ -189,6 +198,7 @@ static void pcpu_observe_resched(void)
 #define pud_alloc_track			pcpu_observe_pud
 #define pmd_alloc_track			pcpu_observe_pmd
 #define pte_alloc_kernel_track		pcpu_observe_pte
+#define set_pte_at			pcpu_observe_set_pte
 #define kmsan_vmap_pages_range_noflush	pcpu_observe_kmsan_map
 #define kmsan_vunmap_range_noflush	pcpu_observe_kmsan_vunmap_range_noflush
 #define arch_sync_kernel_mappings	pcpu_observe_sync

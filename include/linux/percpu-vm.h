@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * What tests may ask of the backend of the per-CPU allocator, mm/percpu-vm.c.
- *
- * With CONFIG_PERCPU_VM_KUNIT_TEST the calls that the backend makes can be
- * seen, and allocations fail.  CONFIG_PERCPU_VM_BENCHMARK leaves the backend
- * exactly as it is.  Without both there is nothing of this.
+ * With CONFIG_PERCPU_VM_KUNIT_TEST they see the calls that it makes, and have
+ * some fail; CONFIG_PERCPU_VM_BENCHMARK leaves it exactly as it is.
  */
 #ifndef _LINUX_PERCPU_VM_H
 #define _LINUX_PERCPU_VM_H
@@ -31,6 +29,7 @@ enum percpu_vm_event {
 	PERCPU_VM_TABLE,	/* go down to a page table, or allocate it */
 	PERCPU_VM_METADATA,	/* have KMSAN map what belongs to a page */
 	PERCPU_VM_NO_METADATA,	/* have it unmap that */
+	PERCPU_VM_ENTRY,	/* set an entry, which is at @end */
 	PERCPU_VM_LAZY_ENABLE,	/* enable lazy MMU mode */
 	PERCPU_VM_LAZY_DISABLE,	/* it has disabled it */
 	PERCPU_VM_SYNC,		/* call arch_sync_kernel_mappings() */
@@ -76,14 +75,6 @@ struct percpu_vm_layout {
 	int		max_order;	/* of half a pageblock */
 };
 
-/* A situation in which reclaim has to be decided */
-struct percpu_vm_policy {
-	bool	isolated;
-	int	nr_empty;	/* of the populated pages of the chunk */
-	int	nr_pages;
-	int	nr_empty_all;	/* in all chunks that are not isolated */
-};
-
 /**
  * struct percpu_vm_backend - the backend, and what tests have to know of it
  * @mutex: held for all hooks but @should_reclaim, and from the first
@@ -114,8 +105,8 @@ struct percpu_vm_backend {
 	int (*populate)(struct pcpu_chunk *chunk, int start, int end, gfp_t gfp);
 	void (*depopulate)(struct pcpu_chunk *chunk, int start, int end);
 	void (*flush)(struct pcpu_chunk *chunk, int start, int end);
-	bool (*should_reclaim)(struct pcpu_chunk *chunk,
-			       struct percpu_vm_policy policy);
+	bool (*should_reclaim)(struct pcpu_chunk *chunk, bool isolated,
+			       int nr_empty, int nr_pages, int nr_empty_all);
 	struct page *(*page)(struct pcpu_chunk *chunk, unsigned int cpu, int i);
 	struct page *(*addr_to_page)(void *addr);
 	struct pcpu_chunk *(*page_chunk)(struct page *page);

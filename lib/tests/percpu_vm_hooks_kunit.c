@@ -294,40 +294,46 @@ static void test_other_cpu_sees_new_page(struct kunit *test)
 	}
 }
 
-static const struct policy_case {
-	const char		*name;
-	struct percpu_vm_policy	policy;
-	bool			reclaim;
-} policy_cases[] = {
-	/*				isolated empty pages all */
-	{ "a quarter is empty",		{ false, 4, 16, 9 },	true },
-	{ "all is empty",		{ false, 16, 16, 21 },	true },
-	{ "less than a quarter",	{ false, 3, 16, 100 },	false },
-	{ "a quarter of fifteen",	{ false, 3, 15, 100 },	true },
-	{ "less than that",		{ false, 2, 15, 100 },	false },
-	{ "nothing is empty",		{ false, 0, 16, 100 },	false },
-	{ "others have too few",	{ false, 4, 16, 8 },	false },
-	{ "it has all there are",	{ false, 16, 16, 16 },	false },
-	{ "isolated, one is empty",	{ true, 1, 16, 0 },	true },
-	{ "isolated, all is empty",	{ true, 16, 16, 0 },	true },
-	{ "isolated, nothing is empty",	{ true, 0, 16, 100 },	false },
+static const struct policy {
+	const char	*name;
+	bool		isolated;
+	int		nr_empty;
+	int		nr_pages;
+	int		nr_empty_all;	/* of the chunks that are not isolated */
+	bool		reclaim;
+} policies[] = {
+	{ "a quarter is empty",		false, 4, 16, 9,	true },
+	{ "all is empty",		false, 16, 16, 21,	true },
+	{ "less than a quarter",	false, 3, 16, 100,	false },
+	{ "a quarter of fifteen",	false, 3, 15, 100,	true },
+	{ "less than that",		false, 2, 15, 100,	false },
+	{ "nothing is empty",		false, 0, 16, 100,	false },
+	{ "others have too few",	false, 4, 16, 8,	false },
+	{ "it has all there are",	false, 16, 16, 16,	false },
+	{ "isolated, one is empty",	true, 1, 16, 0,		true },
+	{ "isolated, all is empty",	true, 16, 16, 0,	true },
+	{ "isolated, nothing is empty",	true, 0, 16, 100,	false },
 };
 
-KUNIT_ARRAY_PARAM_DESC(policy, policy_cases, name);
+KUNIT_ARRAY_PARAM_DESC(policy, policies, name);
 
+/* Not of what was mapped at boot, be it for modules or not */
 static void test_should_reclaim(struct kunit *test)
 {
-	const struct policy_case *param = test->param_value;
+	const struct policy *param = test->param_value;
 	struct percpu_vm_test *ctx = test->priv;
-	struct pcpu_chunk *never = *backend->reserved_chunk;
+	struct pcpu_chunk *chunks[] = {
+		ctx->chunk, *backend->first_chunk, *backend->reserved_chunk,
+	};
+	int i;
 
-	KUNIT_EXPECT_EQ(test, param->reclaim,
-			backend->should_reclaim(ctx->chunk, param->policy));
-	if (never)
-		KUNIT_EXPECT_FALSE(test, backend->should_reclaim(never,
-								 param->policy));
-	never = *backend->first_chunk;
-	KUNIT_EXPECT_FALSE(test, backend->should_reclaim(never, param->policy));
+	for (i = 0; i < ARRAY_SIZE(chunks) && chunks[i]; i++)
+		KUNIT_EXPECT_EQ(test, param->reclaim && !i,
+				backend->should_reclaim(chunks[i],
+							param->isolated,
+							param->nr_empty,
+							param->nr_pages,
+							param->nr_empty_all));
 }
 
 static struct kunit_case percpu_vm_cases[] = {

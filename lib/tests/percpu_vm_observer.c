@@ -164,6 +164,15 @@ static void see_table(struct percpu_vm_test *ctx,
 	ctx->seen.table = call->start;
 }
 
+static void see_entry(struct percpu_vm_test *ctx,
+		      const struct percpu_vm_call *call)
+{
+	promise(ctx, backend->page_chunk(call->page),
+		"a page leads to its chunk before it is mapped");
+	promise(ctx, backend->pte(call->start, NULL) == (pte_t *)call->end,
+		"an entry is set for its own address");
+}
+
 static void see_flush(struct percpu_vm_test *ctx,
 		      const struct percpu_vm_call *call)
 {
@@ -194,11 +203,13 @@ static bool see_call(struct percpu_vm_observer *observer,
 {
 	struct percpu_vm_test *ctx =
 		container_of(observer, struct percpu_vm_test, observer);
-	const bool leaves_lazy = call->event == PERCPU_VM_LAZY_DISABLE;
+	const bool needs_lazy = call->event == PERCPU_VM_ENTRY ||
+				call->event == PERCPU_VM_LAZY_DISABLE;
 
-	promise(ctx, ctx->is_lazy == leaves_lazy,
+	promise(ctx, ctx->is_lazy == needs_lazy,
 		"lazy MMU mode is for entries, and for nothing else");
-	ctx->is_lazy = call->event == PERCPU_VM_LAZY_ENABLE;
+	ctx->is_lazy = call->event == PERCPU_VM_ENTRY ||
+		       call->event == PERCPU_VM_LAZY_ENABLE;
 	ctx->seen.calls[call->event]++;
 	ctx->seen.pages[call->event] += call->nr;
 	if (is_to_fail(ctx, call->event))
@@ -216,6 +227,9 @@ static bool see_call(struct percpu_vm_observer *observer,
 		break;
 	case PERCPU_VM_METADATA:
 		see_metadata(ctx, call);
+		break;
+	case PERCPU_VM_ENTRY:
+		see_entry(ctx, call);
 		break;
 	case PERCPU_VM_SYNC:
 		ctx->seen.synced.start = call->start;
