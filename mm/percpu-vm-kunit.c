@@ -12,7 +12,8 @@
 /**
  * percpu_vm_forget - forget which orders were refused, and the staging array
  *
- * The next chunk has it allocated again.  The caller holds the mutex until then.
+ * The next chunk has it allocated again, which has to succeed.  The caller holds
+ * the mutex until then.
  */
 void percpu_vm_forget(void)
 {
@@ -25,15 +26,15 @@ void percpu_vm_forget(void)
 EXPORT_SYMBOL_FOR_MODULES(percpu_vm_forget, "percpu_vm_kunit");
 
 /**
- * percpu_vm_allow_nodes - have this task allocate as in a cpuset
- * @nodes: the nodes in cpuset.mems, NULL to leave the cpuset again
+ * percpu_vm_allow_node - have this task allocate as in a cpuset
+ * @node: the one in cpuset.mems, NUMA_NO_NODE to leave the cpuset again
  */
-void percpu_vm_allow_nodes(const nodemask_t *nodes)
+void percpu_vm_allow_node(int node)
 {
 #ifdef CONFIG_CPUSETS
 	guard(cpus_read_lock)();
-	if (nodes) {
-		set_mems_allowed(*nodes);
+	if (node != NUMA_NO_NODE) {
+		set_mems_allowed(nodemask_of_node(node));
 		cpuset_inc();
 	} else {
 		cpuset_dec();
@@ -41,7 +42,7 @@ void percpu_vm_allow_nodes(const nodemask_t *nodes)
 	}
 #endif
 }
-EXPORT_SYMBOL_FOR_MODULES(percpu_vm_allow_nodes, "percpu_vm_kunit");
+EXPORT_SYMBOL_FOR_MODULES(percpu_vm_allow_node, "percpu_vm_kunit");
 
 #endif /* CONFIG_PERCPU_VM_KUNIT_TEST */
 
@@ -52,11 +53,11 @@ EXPORT_SYMBOL_FOR_MODULES(percpu_vm_allow_nodes, "percpu_vm_kunit");
 
 #include "page_alloc.h"
 
-/* Nothing of the situation stays. */
+/* Put everything back afterwards. */
 static bool pcpu_decide(struct pcpu_chunk *chunk, bool isolated, int nr_empty,
 			int nr_pages, int nr_empty_all)
 {
-	bool reclaim;
+	bool reclaim = false;
 	int i;
 
 	guard(spinlock_irqsave)(&pcpu_lock);
@@ -106,9 +107,9 @@ static int pcpu_settle(void)
 }
 
 /*
- * Those on the page allocator's lists for each CPU, which no counter has, are
- * put back first, and what the counters of each CPU hold back is counted.  Freed
- * vmalloc areas are purged, because KASAN keeps their shadow memory until then.
+ * Pages on the lists for each CPU, which no counter has, are put back first, and
+ * what the counters of each CPU hold back is counted.  Freed vmalloc areas are
+ * purged, because KASAN keeps their shadow memory until then.
  */
 static long pcpu_nr_free(void)
 {

@@ -7,7 +7,6 @@
 #ifndef _LINUX_PERCPU_VM_H
 #define _LINUX_PERCPU_VM_H
 
-#include <linux/nodemask_types.h>
 #include <linux/pgtable.h>
 #include <linux/types.h>
 
@@ -21,14 +20,14 @@ struct vm_struct;
 enum percpu_vm_event {
 	PERCPU_VM_STAGE,	/* allocate the staging array */
 	PERCPU_VM_CREATE,	/* allocate a chunk, or areas for one */
-	PERCPU_VM_DESTROY,	/* free one of these */
 	PERCPU_VM_ALLOC,	/* request a block of pages, or a page */
 	PERCPU_VM_BULK,		/* request pages in bulk */
-	PERCPU_VM_ALLOCATED,	/* it has got some */
-	PERCPU_VM_FREE,		/* free contiguous pages */
-	PERCPU_VM_TABLE,	/* go down to a page table, or allocate it */
 	PERCPU_VM_METADATA,	/* have KMSAN map what belongs to a page */
 	PERCPU_VM_NO_METADATA,	/* have it unmap that */
+	PERCPU_VM_DESTROY,	/* free a chunk, or areas of one */
+	PERCPU_VM_ALLOCATED,	/* it has got pages */
+	PERCPU_VM_FREE,		/* free contiguous pages */
+	PERCPU_VM_TABLE,	/* go down to a page table, or allocate it */
 	PERCPU_VM_ENTRY,	/* set an entry, which is at @end */
 	PERCPU_VM_LAZY_ENABLE,	/* enable lazy MMU mode */
 	PERCPU_VM_LAZY_DISABLE,	/* it has disabled it */
@@ -123,7 +122,7 @@ struct percpu_vm_backend {
 extern const struct percpu_vm_backend percpu_vm_backend;
 extern struct percpu_vm_observer *percpu_vm_observer;
 
-void percpu_vm_allow_nodes(const nodemask_t *nodes);
+void percpu_vm_allow_node(int node);
 void percpu_vm_forget(void);
 
 #endif /* _LINUX_PERCPU_VM_H */

@@ -11,9 +11,6 @@
 #define SEED		20261122
 #define EMPTY_PAGES	4	/* that mm/percpu.c has ready */
 
-/* For the last line of the log */
-static long nr_beyond;
-
 static const size_t sizes[] = {
 	4, 8, 64, 100, 512, 1024, 2048, 3000, 4096, 8192, 16384, 32768,
 };
@@ -98,7 +95,7 @@ static void work_everywhere(struct kunit *test)
 		flush_work(&workers[cpu].work);
 		KUNIT_EXPECT_EQ(test, workers[cpu].nr_bad, 0);
 		KUNIT_EXPECT_GT(test, workers[cpu].nr_beyond, 0);
-		nr_beyond += workers[cpu].nr_beyond;
+		percpu_vm_nr_beyond += workers[cpu].nr_beyond;
 	}
 }
 
@@ -135,11 +132,6 @@ static void test_alloc_percpu(struct kunit *test)
 	KUNIT_EXPECT_LT(test, nr_all, nr_rest);
 }
 
-static void report(struct kunit_suite *suite)
-{
-	percpu_vm_report(nr_beyond);
-}
-
 static struct kunit_case percpu_vm_alloc_cases[] = {
 	KUNIT_CASE_SLOW(test_alloc_percpu),
 	{}
@@ -149,7 +141,7 @@ static struct kunit_suite percpu_vm_alloc_suite = {
 	.name		= "percpu_vm_alloc",
 	.init		= percpu_vm_test_init,
 	.exit		= percpu_vm_test_exit,
-	.suite_exit	= report,
+	.suite_exit	= percpu_vm_report,
 	.test_cases	= percpu_vm_alloc_cases,
 };
 

@@ -1,19 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the cases for the backend of the per-CPU allocator share.
- *
- * They call the hooks on chunks that mm/percpu.c does not know, watch what the
- * backend does to the rest of the kernel, and have it fail where it hurts.  See
+ * What the cases for the backend of the per-CPU allocator share.  See
  * Documentation/mm/percpu-vm.rst for what the hooks promise.
  */
 
-#include <linux/page-flags.h>
-
 #include "percpu_vm_observer.h"
 
-#define NR_WORDS	8
 #define MAX_BUSY	512	/* pages without a chance for others to run */
 #define MAX_LEVELS	4	/* gone down to without that */
+
+/* Of alloc_percpu(), beyond the first chunk */
+long percpu_vm_nr_beyond;
 
 static struct {
 	long	chunks;		/* besides those of mm/percpu.c */
@@ -67,7 +64,7 @@ static void check_gfp(struct percpu_vm_test *ctx,
 		expected &= ~__GFP_RECLAIM;
 		expected |= __GFP_NOWARN | __GFP_NOMEMALLOC | __GFP_THISNODE;
 	}
-	promise(ctx, !ctx->set.gfp || call->gfp == expected,
+	promise(ctx, call->gfp == expected,
 		"memory is allocated with the caller's flags");
 }
 
@@ -77,24 +74,23 @@ static void check_scope(struct percpu_vm_test *ctx)
 	unsigned int scope = ctx->set.gfp & __GFP_NORETRY ? PF_MEMALLOC :
 							    PF_MEMALLOC_NOIO;
 
-	promise(ctx, !ctx->set.gfp || current->flags & scope,
+	promise(ctx, current->flags & scope,
 		"page tables are allocated in the caller's scope");
 }
 
 static void see_create(struct percpu_vm_test *ctx,
 		       const struct percpu_vm_call *call)
 {
-	check_gfp(ctx, call);
-	/* one is without areas */
+	/* the other part has no areas */
 	promise(ctx, !call->nr || (call->nr == ctx->layout.nr_groups &&
 				   call->start == ctx->layout.atom_size),
 		"areas are as the layout has them");
 	ctx->seen.nr_parts++;
+	totals.chunks += !!call->nr;
 }
 
 static bool see_block(struct percpu_vm_test *ctx, struct percpu_vm_call *call)
 {
-	check_gfp(ctx, call);
 	promise(ctx, call->nr > 1, "single pages come from the bulk allocator");
 	if (ilog2(call->nr) <= ctx->set.order)
 		return call->nr <= ctx->set.nr_pages;
@@ -104,7 +100,6 @@ static bool see_block(struct percpu_vm_test *ctx, struct percpu_vm_call *call)
 
 static bool see_bulk(struct percpu_vm_test *ctx, struct percpu_vm_call *call)
 {
-	check_gfp(ctx, call);
 	promise(ctx, call->node >= 0, "memory is requested on a node");
 	promise(ctx, call->nr <= BULK_PAGES, "128 pages are enough at a time");
 	promise(ctx, call->nr == 1 || call->node + 1 != ctx->seen.short_node,
@@ -147,7 +142,6 @@ static bool see_free(struct percpu_vm_test *ctx,
 static void see_metadata(struct percpu_vm_test *ctx,
 			 const struct percpu_vm_call *call)
 {
-	check_gfp(ctx, call);
 	check_scope(ctx);
 	promise(ctx, call->end == call->start + PAGE_SIZE &&
 		call->page == vmalloc_to_page((void *)call->start),
@@ -189,15 +183,6 @@ static void see_flush(struct percpu_vm_test *ctx,
 	ctx->seen.nr_flushes++;
 }
 
-/* Does this one fail because a case wants it to? */
-static bool is_to_fail(struct percpu_vm_test *ctx, enum percpu_vm_event event)
-{
-	long n = ctx->seen.calls[event];
-
-	return event == ctx->set.event && ctx->set.nth &&
-	       (n == ctx->set.nth || (ctx->set.later && n > ctx->set.nth));
-}
-
 static bool see_call(struct percpu_vm_observer *observer,
 		     struct percpu_vm_call *call)
 {
@@ -205,20 +190,21 @@ static bool see_call(struct percpu_vm_observer *observer,
 		container_of(observer, struct percpu_vm_test, observer);
 	const bool needs_lazy = call->event == PERCPU_VM_ENTRY ||
 				call->event == PERCPU_VM_LAZY_DISABLE;
+	long n;
 
 	promise(ctx, ctx->is_lazy == needs_lazy,
 		"lazy MMU mode is for entries, and for nothing else");
 	ctx->is_lazy = call->event == PERCPU_VM_ENTRY ||
 		       call->event == PERCPU_VM_LAZY_ENABLE;
-	ctx->seen.calls[call->event]++;
+	if (call->event <= PERCPU_VM_METADATA)
+		check_gfp(ctx, call);
+	n = ++ctx->seen.calls[call->event];
 	ctx->seen.pages[call->event] += call->nr;
-	if (is_to_fail(ctx, call->event))
+	if (call->event == ctx->set.event &&
+	    (n == ctx->set.nth || (n > ctx->set.nth && ctx->set.later)))
 		return false;
 
 	switch (call->event) {
-	case PERCPU_VM_STAGE:
-		check_gfp(ctx, call);
-		break;
 	case PERCPU_VM_CREATE:
 		see_create(ctx, call);
 		break;
@@ -279,6 +265,8 @@ void percpu_vm_watch(struct percpu_vm_test *ctx, int start, int end)
 		.nr_pages	= LONG_MAX,
 		.order		= INT_MAX,
 		.nr_bulk	= INT_MAX,
+		.event		= PERCPU_VM_NR_EVENTS,
+		.gfp		= TEST_GFP,
 	};
 }
 
@@ -297,9 +285,7 @@ void percpu_vm_expect_flush(struct kunit *test, int n,
 	struct percpu_vm_test *ctx = test->priv;
 	struct percpu_vm_flush *flush = &ctx->seen.flushes[n];
 
-	KUNIT_EXPECT_GT(test, ctx->seen.nr_flushes, n);
-	if (ctx->seen.nr_flushes <= n)
-		return;
+	KUNIT_ASSERT_GT(test, ctx->seen.nr_flushes, n);
 	KUNIT_EXPECT_EQ(test, flush->event, event);
 	KUNIT_EXPECT_EQ(test, flush->start, ctx->start);
 	KUNIT_EXPECT_EQ(test, flush->end, ctx->end);
@@ -318,7 +304,7 @@ void percpu_vm_need_pages(struct kunit *test, int nr)
 			   ctx->layout.unit_pages, nr);
 }
 
-/* Negative indexes count from the end of the unit; as the last one, 0 is it. */
+/* Negative indexes count from the end of the unit; as an end, 0 is that. */
 static const struct page_range {
 	const char	*name;
 	int		start;
@@ -362,12 +348,8 @@ void percpu_vm_move_cpu(unsigned int cpu, int node)
 
 struct pcpu_chunk *percpu_vm_create(void)
 {
-	struct pcpu_chunk *chunk;
-
 	guard(mutex)(backend->mutex);
-	chunk = backend->create_chunk(TEST_GFP);
-	totals.chunks += !!chunk;
-	return chunk;
+	return backend->create_chunk(TEST_GFP);
 }
 
 void percpu_vm_destroy(struct pcpu_chunk *chunk)
@@ -403,84 +385,71 @@ bool percpu_vm_renew(struct percpu_vm_test *ctx)
 	return true;
 }
 
-/* Some words of each page, the first and the last one among them */
-static u64 *nth_word(struct pcpu_chunk *chunk, unsigned int cpu, int i, int n)
+static u64 *word_of(struct pcpu_chunk *chunk, unsigned int cpu, int i)
 {
-	return (u64 *)backend->addr(chunk, cpu, i) +
-	       n * (PAGE_SIZE / sizeof(u64) - 1) / (NR_WORDS - 1);
+	return (u64 *)backend->addr(chunk, cpu, i + 1) - 1;
 }
 
-static u64 pattern(unsigned int cpu, int i, u32 seed, int n)
+static u64 pattern(unsigned int cpu, int i, u32 seed)
 {
-	u64 x = (u64)seed << 40 ^ (u64)cpu << 24 ^ (u64)i << 12 ^ n;
+	u64 x = (u64)seed << 40 ^ (u64)cpu << 20 ^ i;
 
 	return (x + 1) * 0x9e3779b97f4a7c15ull;
 }
 
+/* Write to the end of each page. */
 void percpu_vm_fill(struct pcpu_chunk *chunk, int start, int end, u32 seed)
 {
 	unsigned int cpu;
-	int i, n;
+	int i;
 
 	for_each_possible_cpu(cpu)
 		for (i = start; i < end; i++)
-			for (n = 0; n < NR_WORDS; n++)
-				*nth_word(chunk, cpu, i, n) =
-					pattern(cpu, i, seed, n);
+			*word_of(chunk, cpu, i) = pattern(cpu, i, seed);
 }
 
-/* The content is as it was written; says where it is not. */
 void percpu_vm_expect_filled(struct kunit *test, struct pcpu_chunk *chunk,
 			     int start, int end, u32 seed)
 {
 	unsigned int cpu;
-	int i, n;
+	int i;
 
-	for_each_possible_cpu(cpu) {
-		for (i = start; i < end; i++) {
-			for (n = 0; n < NR_WORDS; n++) {
-				if (*nth_word(chunk, cpu, i, n) ==
-				    pattern(cpu, i, seed, n))
-					continue;
-				KUNIT_FAIL(test, "CPU %u, page %d: not as written",
-					   cpu, i);
-				return;
-			}
-		}
-	}
+	for_each_possible_cpu(cpu)
+		for (i = start; i < end; i++)
+			KUNIT_ASSERT_EQ_MSG(test, *word_of(chunk, cpu, i),
+					    pattern(cpu, i, seed),
+					    "CPU %u, page %d", cpu, i);
 }
 
-/* Elsewhere a page table can have more in it, or be in another place. */
-static bool is_page_kernel(unsigned long addr, struct page *page)
+/* Other machines keep more in an entry, or keep it elsewhere. */
+static bool is_page_kernel(struct pcpu_chunk *chunk, unsigned int cpu, int i)
 {
-	pte_t expected = mk_pte(page, PAGE_KERNEL);
-	pte_t *pte = backend->pte(addr, NULL);
+	pte_t expected = mk_pte(percpu_vm_page(chunk, cpu, i), PAGE_KERNEL);
+	pte_t *pte = backend->pte(backend->addr(chunk, cpu, i), NULL);
 
 	return !IS_ENABLED(CONFIG_X86) ||
 	       (pte && pte_val(pte_mkold(pte_mkclean(*pte))) ==
 		       pte_val(pte_mkold(pte_mkclean(expected))));
 }
 
-/* A range is populated, or it is not; says where that is not so. */
+/* A range is populated, or it is not. */
 void percpu_vm_expect_mapped(struct kunit *test, struct pcpu_chunk *chunk,
 			     int start, int end, bool mapped)
 {
+	struct page *page;
 	unsigned int cpu;
 	int i;
 
 	for_each_possible_cpu(cpu) {
 		for (i = start; i < end; i++) {
-			struct page *page = percpu_vm_page(chunk, cpu, i);
-
-			if (!page == !mapped &&
-			    (!page || (backend->page_chunk(page) == chunk &&
-				       is_page_kernel(backend->addr(chunk, cpu, i),
-						      page))))
+			page = percpu_vm_page(chunk, cpu, i);
+			KUNIT_ASSERT_EQ_MSG(test, !!page, mapped,
+					    "CPU %u, page %d", cpu, i);
+			if (!page)
 				continue;
-			KUNIT_FAIL(test, "CPU %u, page %d: %s", cpu, i,
-				   !page ? "not mapped" : mapped ?
-				   "leads elsewhere, or is protected" : "mapped");
-			return;
+			KUNIT_ASSERT_PTR_EQ(test, backend->page_chunk(page),
+					    chunk);
+			KUNIT_EXPECT_TRUE(test, is_page_kernel(chunk, cpu, i));
 		}
 	}
 }
@@ -495,7 +464,7 @@ void percpu_vm_expect_own(struct kunit *test, int start, int end)
 	percpu_vm_expect_filled(test, ctx->chunk, start, end, 1);
 }
 
-/* In an area with some units nothing is mapped but these pages of each CPU. */
+/* In the areas of a chunk nothing is mapped but these pages of each CPU. */
 void percpu_vm_expect_no_strays(struct kunit *test, int nr_pages)
 {
 	struct percpu_vm_test *ctx = test->priv;
@@ -518,25 +487,9 @@ void percpu_vm_expect_no_strays(struct kunit *test, int nr_pages)
 	}
 }
 
-/* After a failure all is as it was, and nothing waits for a flush. */
-static void expect_undone(struct kunit *test, int err, long n)
-{
-	struct percpu_vm_test *ctx = test->priv;
-
-	KUNIT_EXPECT_EQ_MSG(test, err, -ENOMEM, "failure %ld", n);
-	KUNIT_EXPECT_EQ_MSG(test, percpu_vm_nr_mapped(ctx), 0, "failure %ld", n);
-	KUNIT_EXPECT_EQ_MSG(test, nr_allocated(ctx), nr_freed(ctx),
-			    "failure %ld", n);
-	KUNIT_EXPECT_FALSE(test, current->flags & PF_MEMALLOC);
-	scoped_guard(mutex, backend->mutex)
-		backend->flush(ctx->chunk, ctx->page_start, ctx->page_end);
-	KUNIT_EXPECT_EQ_MSG(test, nr_allocated(ctx), nr_freed(ctx),
-			    "failure %ld", n);
-}
-
 /*
- * Have the first call fail, then the second one, until there are no more, or
- * have there be no page, then one.  Returns how many times something failed.
+ * Fail the first call, then the second one, and so on; or allow for no page,
+ * then for one.  All is as before each time.  Returns how many failures it took.
  */
 long percpu_vm_fail_each(struct kunit *test, enum percpu_vm_event event,
 			 bool later)
@@ -561,9 +514,15 @@ long percpu_vm_fail_each(struct kunit *test, enum percpu_vm_event event,
 		err = percpu_vm_populate(ctx->chunk, 1, end);
 		if (!err)
 			break;
-		expect_undone(test, err, n);
-		if (test->status == KUNIT_FAILURE)
-			return n;
+		KUNIT_ASSERT_EQ(test, err, -ENOMEM);
+		KUNIT_ASSERT_EQ_MSG(test, percpu_vm_nr_mapped(ctx), 0,
+				    "failure %ld", n);
+		KUNIT_EXPECT_FALSE(test, current->flags & PF_MEMALLOC);
+		/* nothing waits for a flush */
+		scoped_guard(mutex, backend->mutex)
+			backend->flush(ctx->chunk, 1, end);
+		KUNIT_ASSERT_EQ_MSG(test, nr_allocated(ctx), nr_freed(ctx),
+				    "failure %ld", n);
 	}
 
 	/* the last time it is a proper success */
@@ -591,15 +550,14 @@ int percpu_vm_test_init(struct kunit *test)
 	percpu_vm_watch(ctx, 0, 0);
 	/* as it is for the first chunk that there is */
 	scoped_guard(mutex, backend->mutex) {
+		percpu_vm_observer = &ctx->observer;
 		percpu_vm_forget();
 		ctx->chunk = backend->create_chunk(TEST_GFP);
-		percpu_vm_observer = &ctx->observer;
 	}
-	totals.chunks++;
 	return ctx->chunk ? 0 : -ENOMEM;
 }
 
-/* A case that ended early leaves pages, which go with the chunk. */
+/* What a case that ended early has left goes with its chunks. */
 void percpu_vm_test_exit(struct kunit *test)
 {
 	struct percpu_vm_test *ctx = test->priv;
@@ -612,18 +570,17 @@ void percpu_vm_test_exit(struct kunit *test)
 	for (i = 0; i < ctx->nr_held; i++)
 		while (ctx->held[i].nr)
 			__free_page(ctx->held[i].page + --ctx->held[i].nr);
-	while (ctx->nr_spare--)
-		percpu_vm_destroy(ctx->spare[ctx->nr_spare]);
-	if (!ctx->chunk)
-		return;
-	for (i = 0; i < ctx->layout.unit_pages; i++)
-		if (percpu_vm_page(ctx->chunk, ctx->layout.high_cpu, i))
-			percpu_vm_depopulate(ctx->chunk, i, i + 1);
-	percpu_vm_destroy(ctx->chunk);
+	while (ctx->chunk) {
+		for (i = 0; i < ctx->layout.unit_pages; i++)
+			if (percpu_vm_page(ctx->chunk, ctx->layout.high_cpu, i))
+				percpu_vm_depopulate(ctx->chunk, i, i + 1);
+		percpu_vm_destroy(ctx->chunk);
+		ctx->chunk = ctx->nr_spare ? ctx->spare[--ctx->nr_spare] : NULL;
+	}
 }
 
 /* For the table of machines, and that the suite has tested something at all */
-void percpu_vm_report(long nr_beyond)
+void percpu_vm_report(struct kunit_suite *suite)
 {
 	struct percpu_vm_layout layout = backend->layout();
 	unsigned long first = backend->addr(*backend->first_chunk, 0, 0);
@@ -638,7 +595,7 @@ void percpu_vm_report(long nr_beyond)
 		layout.nr_units, layout.unit_pages, PAGE_SIZE / 1024,
 		is_vmalloc_addr((void *)first) ? "page by page" : "embedded");
 	pr_info("percpu_vm: %ld chunks, %ld pages populated, %ld allocations beyond the first chunk\n",
-		totals.chunks, totals.pages, nr_beyond);
+		totals.chunks, totals.pages, percpu_vm_nr_beyond);
 }
 
 MODULE_DESCRIPTION("KUnit suite of the backend of the per-CPU allocator");

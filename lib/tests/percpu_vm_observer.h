@@ -45,9 +45,9 @@ struct percpu_vm_seen {
 	long			calls[PERCPU_VM_NR_EVENTS];
 	long			pages[PERCPU_VM_NR_EVENTS];
 	long			nr_refused;	/* beyond the largest blocks */
-	int			short_node;	/* from 1 on: it gave too few */
+	int			short_node;	/* node + 1 that gave too few */
 	long			nr_parts;	/* of chunks, not yet destroyed */
-	long			nr_shared;	/* freed, somebody has a reference */
+	long			nr_shared;	/* freed with a reference to it */
 	long			nr_down;	/* went on with a lower table */
 	unsigned long		table;		/* the last one */
 	struct percpu_vm_flush	synced;		/* the last time */
@@ -114,7 +114,8 @@ void percpu_vm_expect_no_strays(struct kunit *test, int nr_pages);
 
 int percpu_vm_test_init(struct kunit *test);
 void percpu_vm_test_exit(struct kunit *test);
-void percpu_vm_report(long nr_beyond);
+void percpu_vm_report(struct kunit_suite *suite);
+extern long percpu_vm_nr_beyond;
 
 static inline int nr_cpu_pages(int nr_pages)
 {
