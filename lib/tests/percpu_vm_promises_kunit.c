@@ -192,7 +192,7 @@ static void test_node_without_memory(struct kunit *test)
 	unsigned int cpu = cpumask_first_zero(cpu_online_mask);
 	const nodemask_t nodes = node_states[N_HIGH_MEMORY];
 	struct percpu_vm_test *ctx = test->priv;
-	int nr = ctx->layout.unit_pages, node = NUMA_NO_NODE, err;
+	int nr = ctx->layout.unit_pages, node = NUMA_NO_NODE, here, err;
 
 	if (!IS_ENABLED(CONFIG_NUMA))
 		kunit_skip(test, "needs CONFIG_NUMA");
@@ -203,12 +203,18 @@ static void test_node_without_memory(struct kunit *test)
 		node = cpu_to_node(cpu);
 		percpu_vm_move_cpu(cpu, NUMA_NO_NODE);
 	}
+	migrate_disable();
+	here = numa_mem_id();
 	err = percpu_vm_populate(ctx->chunk, 0, nr);
+	migrate_enable();
 	node_states[N_HIGH_MEMORY] = nodes;
 	if (node != NUMA_NO_NODE)
 		percpu_vm_move_cpu(cpu, node);
 
 	KUNIT_ASSERT_EQ(test, err, 0);
+	if (node != NUMA_NO_NODE)
+		KUNIT_EXPECT_EQ(test, here, page_to_nid(percpu_vm_page(ctx->chunk,
+								       cpu, 0)));
 	KUNIT_EXPECT_EQ(test, ctx->seen.calls[PERCPU_VM_ALLOC], 0);
 	KUNIT_EXPECT_GT(test, ctx->seen.calls[PERCPU_VM_BULK], 0);
 	percpu_vm_expect_own(test, 0, nr);
