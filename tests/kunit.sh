@@ -49,7 +49,7 @@ same_object()
 		objdump -dr --no-show-raw-insn "$objects/mm/percpu.o" |
 			sed -e '/file format/d' \
 			    -e 's/\(\.rodata\.str[^+]*\)+.*/\1/' \
-			    -e 's/<\.LC[^>]*>//' \
+			    -e 's/ *<[^>]*>$//' \
 			    >"$work/$tree.code"
 	done
 	cmp "$work/drop-in.code" "$work/replacement.code"
