@@ -9,8 +9,6 @@
 
 #if IS_ENABLED(CONFIG_PERCPU_VM_KUNIT_TEST)
 
-EXPORT_SYMBOL_FOR_MODULES(percpu_vm_observer, "percpu_vm_kunit");
-
 /**
  * percpu_vm_forget - forget which orders were refused, and the staging array
  *

@@ -23,6 +23,7 @@
 
 /* Who is told what the backend does, under pcpu_alloc_mutex as all of it is */
 struct percpu_vm_observer *percpu_vm_observer;
+EXPORT_SYMBOL_FOR_MODULES(percpu_vm_observer, "percpu_vm_kunit");
 
 static bool pcpu_tell(struct percpu_vm_call *call)
 {

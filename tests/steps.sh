@@ -73,7 +73,7 @@ not_exported()
 	nm -u "$build/steps/module/lib/tests/percpu_vm_kunit.o" |
 		awk '{ print $2 }' | sort -u >"$work/needed"
 	(cd "$tree" && grep -rhoE 'EXPORT_[A-Z_]+\([A-Za-z0-9_]+' \
-		--include='*.[cS]' arch/x86 init kernel lib mm) |
+		--include='*.[chS]' arch/x86 init kernel lib mm) |
 		sed 's/.*(//' | sort -u >"$work/exported"
 	comm -23 "$work/needed" "$work/exported"
 }
