@@ -137,7 +137,7 @@ static void pcpu_sort_units(void)
 	}
 }
 
-/* Get the staging array; the list of units comes with it, in one allocation. */
+/* Get the staging array, and with it, in one allocation, the sorted units. */
 static struct page **pcpu_get_pages(gfp_t gfp)
 {
 	struct pcpu_unit *units;

@@ -22,8 +22,8 @@ enum percpu_vm_event {
 	PERCPU_VM_CREATE,	/* allocate a chunk, or areas for one */
 	PERCPU_VM_ALLOC,	/* request a block of pages, or a page */
 	PERCPU_VM_BULK,		/* request pages in bulk */
-	PERCPU_VM_METADATA,	/* have KMSAN map what belongs to a page */
-	PERCPU_VM_NO_METADATA,	/* have it unmap that */
+	PERCPU_VM_METADATA,	/* have KMSAN map it; all up to here have flags */
+	PERCPU_VM_NO_METADATA,	/* have KMSAN unmap it */
 	PERCPU_VM_DESTROY,	/* free a chunk, or areas of one */
 	PERCPU_VM_ALLOCATED,	/* it has got pages */
 	PERCPU_VM_FREE,		/* free contiguous pages */
@@ -98,7 +98,7 @@ struct percpu_vm_layout {
  * @nr_free: drains the page allocator's lists, returns how many it has
  */
 struct percpu_vm_backend {
-	struct mutex *mutex;	/* see above */
+	struct mutex *mutex;	/* pcpu_alloc_mutex */
 	struct pcpu_chunk *(*create_chunk)(gfp_t gfp);
 	void (*destroy_chunk)(struct pcpu_chunk *chunk);
 	int (*populate)(struct pcpu_chunk *chunk, int start, int end, gfp_t gfp);

@@ -43,7 +43,7 @@ struct percpu_vm_flush {
 /* What the backend did since percpu_vm_watch() */
 struct percpu_vm_seen {
 	long			calls[PERCPU_VM_NR_EVENTS];
-	long			pages[PERCPU_VM_NR_EVENTS];
+	long			pages[PERCPU_VM_NR_EVENTS];	/* or bytes */
 	long			nr_refused;	/* beyond the largest blocks */
 	int			short_node;	/* node + 1 that gave too few */
 	long			nr_parts;	/* of chunks, not yet destroyed */
