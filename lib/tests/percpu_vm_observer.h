@@ -29,7 +29,6 @@ struct percpu_vm_set {
 	int			order;		/* of the largest blocks */
 	int			nr_bulk;	/* at most at a time */
 	gfp_t			gfp;		/* what the caller passes */
-	bool			hold;		/* keep what is freed */
 };
 
 struct percpu_vm_flush {
@@ -73,8 +72,6 @@ struct percpu_vm_test {
 	struct percpu_vm_seen		seen;
 	bool				is_lazy;
 	long				nr_broken;	/* promises */
-	struct percpu_vm_call		held[64];	/* what was freed */
-	int				nr_held;
 };
 
 static const struct percpu_vm_backend *const backend = &percpu_vm_backend;
@@ -94,8 +91,6 @@ bool percpu_vm_renew(struct percpu_vm_test *ctx);
 
 /* What the backend does */
 void percpu_vm_watch(struct percpu_vm_test *ctx, int start, int end);
-void percpu_vm_fail(struct percpu_vm_test *ctx, enum percpu_vm_event event,
-		    long nth);
 long percpu_vm_fail_each(struct kunit *test, enum percpu_vm_event event,
 			 bool later);
 void percpu_vm_expect_flush(struct kunit *test, int n,
@@ -115,7 +110,6 @@ void percpu_vm_expect_no_strays(struct kunit *test, int nr_pages);
 int percpu_vm_test_init(struct kunit *test);
 void percpu_vm_test_exit(struct kunit *test);
 void percpu_vm_report(struct kunit_suite *suite);
-extern long percpu_vm_nr_beyond;
 
 static inline int nr_cpu_pages(int nr_pages)
 {
