@@ -72,17 +72,12 @@ static bool pcpu_decide(struct pcpu_chunk *chunk, bool isolated, int nr_empty,
 	return reclaim;
 }
 
-/* A level that is folded has its entry where the level above has it. */
-static pte_t *pcpu_kunit_pte(unsigned long addr, int *levels)
+static pte_t *pcpu_kunit_pte(unsigned long addr)
 {
 	pgd_t *pgd = pgd_offset_k(addr);
 	p4d_t *p4d = pgd_none(*pgd) ? NULL : p4d_offset(pgd, addr);
 	pud_t *pud = p4d && !p4d_none(*p4d) ? pud_offset(p4d, addr) : NULL;
 	pmd_t *pmd = pud && !pud_none(*pud) ? pmd_offset(pud, addr) : NULL;
-
-	if (levels)
-		*levels = 5 - ((void *)p4d == pgd) - ((void *)pud == p4d) -
-			  ((void *)pmd == pud);
 
 	return pmd && !pmd_none(*pmd) ? pte_offset_kernel(pmd, addr) : NULL;
 }
@@ -97,6 +92,9 @@ static struct percpu_vm_layout pcpu_layout(void)
 		.high_cpu	= pcpu_high_unit_cpu,
 		.atom_size	= pcpu_atom_size,
 		.max_order	= pageblock_order - 1,
+		.nr_levels	= 5 - mm_p4d_folded(&init_mm) -
+				  mm_pud_folded(&init_mm) -
+				  mm_pmd_folded(&init_mm),
 	};
 }
 

@@ -4,7 +4,8 @@
  *
  * Included by mm/percpu.c, and empty without CONFIG_PERCPU_VM_KUNIT_TEST.  What
  * is redefined here stays so up to the end of mm/percpu.c, which makes none of
- * these calls itself but cond_resched().
+ * these calls itself but cond_resched() and, while booting, those for statistics
+ * and traces.
  */
 
 #if IS_ENABLED(CONFIG_PERCPU_VM_KUNIT_TEST)
@@ -85,18 +86,14 @@ pcpu_observe_bulk(gfp_t gfp, int node, unsigned long nr, struct page **pages)
 static void __maybe_unused pcpu_observe_free_contig(unsigned long pfn,
 						    unsigned long nr)
 {
-	bool ours = pcpu_observe(FREE, .page = pfn_to_page(pfn), .nr = nr);
-
-	if (ours)
-		__free_contig_range(pfn, nr);
+	pcpu_observe(FREE, .page = pfn_to_page(pfn), .nr = nr);
+	__free_contig_range(pfn, nr);
 }
 
 static void pcpu_observe_free(struct page *page, unsigned int order)
 {
-	bool ours = pcpu_observe(FREE, .page = page, .nr = 1 << order);
-
-	if (ours)
-		__free_pages(page, order);
+	pcpu_observe(FREE, .page = page, .nr = 1 << order);
+	__free_pages(page, order);
 }
 
 static __maybe_unused p4d_t *
@@ -210,6 +207,14 @@ static void pcpu_observe_resched(void)
 	(pcpu_observe(DESTROY), pcpu_free_chunk(chunk))
 #define pcpu_free_vm_areas(areas, nr_areas)				\
 	(pcpu_observe(DESTROY), pcpu_free_vm_areas(areas, nr_areas))
+#define pcpu_stats_chunk_alloc()					\
+	(pcpu_observe(STATISTICS, .nr = 1), pcpu_stats_chunk_alloc())
+#define pcpu_stats_chunk_dealloc()					\
+	(pcpu_observe(STATISTICS, .nr = -1), pcpu_stats_chunk_dealloc())
+#define trace_percpu_create_chunk(addr)					\
+	(pcpu_observe(TRACE, .nr = 1), trace_percpu_create_chunk(addr))
+#define trace_percpu_destroy_chunk(addr)				\
+	(pcpu_observe(TRACE, .nr = -1), trace_percpu_destroy_chunk(addr))
 #define lazy_mmu_mode_enable()						\
 	(pcpu_observe(LAZY_ENABLE), lazy_mmu_mode_enable())
 #define lazy_mmu_mode_disable()						\

@@ -25,6 +25,8 @@ enum percpu_vm_event {
 	PERCPU_VM_METADATA,	/* have KMSAN map it; all up to here have flags */
 	PERCPU_VM_NO_METADATA,	/* have KMSAN unmap it */
 	PERCPU_VM_DESTROY,	/* free a chunk, or areas of one */
+	PERCPU_VM_STATISTICS,	/* count chunks: @nr more */
+	PERCPU_VM_TRACE,	/* trace them: @nr more */
 	PERCPU_VM_ALLOCATED,	/* it has got pages */
 	PERCPU_VM_FREE,		/* free contiguous pages */
 	PERCPU_VM_TABLE,	/* go down to a page table, or allocate it */
@@ -44,7 +46,7 @@ struct percpu_vm_call {
 	enum percpu_vm_event	event;
 	gfp_t			gfp;
 	int			node;	/* where memory is wanted */
-	int			nr;	/* of pages, areas, or bytes to stage in */
+	int			nr;	/* of pages, areas, chunks; bytes to stage in */
 	struct page		*page;	/* the first one */
 	unsigned long		start;	/* address; alignment of areas */
 	unsigned long		end;
@@ -54,8 +56,7 @@ struct percpu_vm_call {
  * struct percpu_vm_observer - someone who wants to know
  * @task: for whom the backend does something
  * @call: called for each thing that it does; when this returns false what can
- *	  fail does, and pages are not freed but the observer's.  The bulk
- *	  allocator stops at the number left in the call.
+ *	  fail does.  The bulk allocator stops at the number left in the call.
  */
 struct percpu_vm_observer {
 	struct task_struct *task;
@@ -72,6 +73,7 @@ struct percpu_vm_layout {
 	unsigned int	high_cpu;
 	size_t		atom_size;	/* alignment of an area in bytes */
 	int		max_order;	/* of half a pageblock */
+	int		nr_levels;	/* of page tables */
 };
 
 /**
@@ -89,8 +91,7 @@ struct percpu_vm_layout {
  * @page_chunk: where a page leads to
  * @addr: where a page of a CPU is, or would be
  * @area: the area of an address
- * @pte: the entry of an address, NULL if it has no page table; in @levels, how
- *	 many levels the page tables have
+ * @pte: the entry of an address, NULL if it has no page table
  * @first_chunk: the chunk that was there at boot
  * @reserved_chunk: the part of it that is for modules, or NULL
  * @layout: what all chunks look like
@@ -111,7 +112,7 @@ struct percpu_vm_backend {
 	struct pcpu_chunk *(*page_chunk)(struct page *page);
 	unsigned long (*addr)(struct pcpu_chunk *chunk, unsigned int cpu, int i);
 	struct vm_struct *(*area)(const void *addr);
-	pte_t *(*pte)(unsigned long addr, int *levels);
+	pte_t *(*pte)(unsigned long addr);
 	struct pcpu_chunk **first_chunk;
 	struct pcpu_chunk **reserved_chunk;
 	struct percpu_vm_layout (*layout)(void);

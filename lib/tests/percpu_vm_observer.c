@@ -6,9 +6,6 @@
 
 #include "percpu_vm_observer.h"
 
-#define MAX_BUSY	512	/* pages without a chance for others to run */
-#define MAX_LEVELS	4	/* gone down to without that */
-
 /* A promise of our backend, which others do not even make */
 static void promise(struct percpu_vm_test *ctx, bool kept, const char *what)
 {
@@ -106,8 +103,8 @@ static void see_pages(struct percpu_vm_test *ctx,
 		      const struct percpu_vm_call *call)
 {
 	ctx->seen.pages_busy += call->nr;
-	promise(ctx, ctx->seen.pages_busy <= MAX_BUSY,
-		"others can run after some pages");
+	promise(ctx, ctx->seen.pages_busy <= 512,
+		"others can run after 512 pages");
 }
 
 static void see_free(struct percpu_vm_test *ctx,
@@ -139,8 +136,8 @@ static void see_table(struct percpu_vm_test *ctx,
 		      const struct percpu_vm_call *call)
 {
 	check_scope(ctx);
-	promise(ctx, ++ctx->seen.tables_busy <= MAX_LEVELS,
-		"others can run after each page table");
+	promise(ctx, ++ctx->seen.tables_busy <= 4,
+		"others can run after the four levels of a page table");
 	ctx->seen.nr_down += call->start < ctx->seen.table;
 	ctx->seen.table = call->start;
 }
@@ -150,7 +147,7 @@ static void see_entry(struct percpu_vm_test *ctx,
 {
 	promise(ctx, backend->page_chunk(call->page),
 		"a page leads to its chunk before it is mapped");
-	promise(ctx, backend->pte(call->start, NULL) == (pte_t *)call->end,
+	promise(ctx, backend->pte(call->start) == (pte_t *)call->end,
 		"an entry is set for its own address");
 }
 
@@ -205,8 +202,7 @@ static bool see_call(struct percpu_vm_observer *observer,
 		see_entry(ctx, call);
 		break;
 	case PERCPU_VM_SYNC:
-		ctx->seen.synced.start = call->start;
-		ctx->seen.synced.end = call->end;
+		ctx->seen.synced = *call;
 		break;
 	case PERCPU_VM_ALLOC:
 		return see_block(ctx, call);
@@ -313,7 +309,7 @@ void percpu_vm_get_range(struct kunit *test, int *start, int *end)
 	*start = range->start < 0 ? nr + range->start : range->start;
 	*end = range->end <= 0 ? nr + range->end : range->end;
 	if (*start < 0 || *start >= *end || *end > nr)
-		kunit_skip(test, "a unit has only %d pages", nr);
+		percpu_vm_need_pages(test, nr + 1);
 }
 
 void percpu_vm_move_cpu(unsigned int cpu, int node)
@@ -399,10 +395,10 @@ void percpu_vm_expect_filled(struct kunit *test, struct pcpu_chunk *chunk,
 }
 
 /* Where else than on x86, entries hold more, or are elsewhere. */
-static bool is_page_kernel(struct pcpu_chunk *chunk, unsigned int cpu, int i)
+bool percpu_vm_is_kernel(struct pcpu_chunk *chunk, unsigned int cpu, int i)
 {
 	pte_t expected = mk_pte(percpu_vm_page(chunk, cpu, i), PAGE_KERNEL);
-	pte_t *pte = backend->pte(backend->addr(chunk, cpu, i), NULL);
+	pte_t *pte = backend->pte(backend->addr(chunk, cpu, i));
 
 	return !IS_ENABLED(CONFIG_X86) ||
 	       (pte && pte_val(pte_mkold(pte_mkclean(*pte))) ==
@@ -426,7 +422,7 @@ void percpu_vm_expect_mapped(struct kunit *test, struct pcpu_chunk *chunk,
 				continue;
 			KUNIT_ASSERT_PTR_EQ(test, backend->page_chunk(page),
 					    chunk);
-			KUNIT_EXPECT_TRUE(test, is_page_kernel(chunk, cpu, i));
+			KUNIT_EXPECT_TRUE(test, percpu_vm_is_kernel(chunk, cpu, i));
 		}
 	}
 }
@@ -559,14 +555,9 @@ void percpu_vm_report(struct kunit_suite *suite)
 {
 	struct percpu_vm_layout layout = backend->layout();
 	unsigned long first = backend->addr(*backend->first_chunk, 0, 0);
-	void *area = vmalloc(PAGE_SIZE);
-	int levels = 0;
 
-	if (area)
-		backend->pte((unsigned long)area, &levels);
-	vfree(area);
 	pr_info("percpu_vm: %u CPUs on %d nodes, %d levels of page tables, %d units of %d pages of %lu kB, first chunk %s\n",
-		num_possible_cpus(), num_online_nodes(), levels,
+		num_possible_cpus(), num_online_nodes(), layout.nr_levels,
 		layout.nr_units, layout.unit_pages, PAGE_SIZE / 1024,
 		is_vmalloc_addr((void *)first) ? "page by page" : "embedded");
 }

@@ -49,7 +49,7 @@ struct percpu_vm_seen {
 	long			nr_shared;	/* freed with a reference to it */
 	long			nr_down;	/* went on with a lower table */
 	unsigned long		table;		/* the last one */
-	struct percpu_vm_flush	synced;		/* the last time */
+	struct percpu_vm_call	synced;		/* the last time */
 	long			pages_busy;	/* since others could run */
 	long			tables_busy;
 	int			nr_flushes;
@@ -99,6 +99,7 @@ void percpu_vm_expect_flush(struct kunit *test, int n,
 /* What is there */
 struct page *percpu_vm_page(struct pcpu_chunk *chunk, unsigned int cpu, int i);
 int percpu_vm_nr_mapped(struct percpu_vm_test *ctx);
+bool percpu_vm_is_kernel(struct pcpu_chunk *chunk, unsigned int cpu, int i);
 void percpu_vm_fill(struct pcpu_chunk *chunk, int start, int end, u32 seed);
 void percpu_vm_expect_filled(struct kunit *test, struct pcpu_chunk *chunk,
 			     int start, int end, u32 seed);

@@ -290,6 +290,7 @@ static void test_page_to_chunk(struct kunit *test)
 {
 	struct percpu_vm_test *ctx = test->priv;
 	int nr = min(5, ctx->layout.unit_pages), i, n;
+	struct pcpu_chunk *first = *backend->first_chunk;
 	unsigned int cpu;
 
 	for (n = 0; n < 3; n++) {
@@ -314,11 +315,14 @@ static void test_page_to_chunk(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, backend->page(ctx->spare[0], 0, 0));
 	KUNIT_EXPECT_EQ(test, nr_freed(ctx), 3 * nr_cpu_pages(nr));
 
-	/* what was mapped at boot is none of its business */
+	/* what was mapped at boot leads nowhere, but is protected as the rest */
 	kunit_warning_suppress(test) {
-		KUNIT_EXPECT_NULL(test, backend->page(*backend->first_chunk, 0, 0));
+		KUNIT_EXPECT_NULL(test, backend->page(first, 0, 0));
 		KUNIT_EXPECT_GT(test, KUNIT_SUPPRESSED_WARNING_COUNT(), 0);
 	}
+	if (is_vmalloc_addr((void *)backend->addr(first, 0, 0)))
+		for_each_possible_cpu(cpu)
+			KUNIT_EXPECT_TRUE(test, percpu_vm_is_kernel(first, cpu, 0));
 }
 
 /* Readers of vmalloc space see the last page of the last unit, too. */
@@ -366,7 +370,7 @@ static void test_entry_missing(struct kunit *test)
 
 	percpu_vm_need_pages(test, 3);
 	/* most chunks have tables that were another's before */
-	while (backend->pte(backend->addr(ctx->chunk, 0, 0), NULL) &&
+	while (backend->pte(backend->addr(ctx->chunk, 0, 0)) &&
 	       percpu_vm_renew(ctx))
 		;
 	percpu_vm_watch(ctx, 0, nr);
