@@ -109,7 +109,7 @@ warning()
 	out_of_memory
 	echo "[   14.5] WARNING: mm/percpu.c:1 at pcpu_alloc_noprof+0x1/0x2"
 }
-log_with fail_nth warning >"$log"
+log_with failing warning >"$log"
 check_bad "a warning when memory runs out" 'WARNING: mm/percpu.c:1'
 
 : >"$log"
