@@ -60,11 +60,10 @@ bench:
 	@scripts/bench
 
 install:
-	@scripts/check-base '$(KDIR)'
-	@scripts/overlay install '$(KDIR)'
+	@scripts/install
 
 uninstall:
-	@scripts/overlay uninstall '$(KDIR)'
+	@scripts/install uninstall
 
 series:
 	@scripts/series

@@ -2,9 +2,33 @@
 # What all scripts share.  Sourced as the first thing that they do.
 # shellcheck shell=sh disable=SC2034
 
-top=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
-cache=${XDG_CACHE_HOME:-$HOME/.cache}/percpu-vm
+# Of what a kernel developer may have exported, nothing reaches a build or git but what
+# the Makefile offers.
+unset CDPATH MAKEFLAGS MFLAGS O C W CF CHECK CC LD LLVM LLVM_IAS CROSS_COMPILE
+unset KCFLAGS KAFLAGS KCPPFLAGS KRUSTFLAGS HOSTCC HOSTCFLAGS HOSTLDFLAGS CFLAGS
+unset LDFLAGS KCONFIG_CONFIG KCONFIG_ALLCONFIG KBUILD_OUTPUT KBUILD_VERBOSE
+unset KBUILD_EXTMOD KERNELRELEASE LOCALVERSION INSTALL_MOD_PATH KUNIT_CONFIG_PATH
+unset GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE GIT_EXTERNAL_DIFF GREP_OPTIONS
+export LC_ALL=C.UTF-8
+umask 022
+
+top=$(cd -- "$(dirname -- "$0")/.." && pwd)
 build=$top/build
+# a relative one is none, says the XDG base directory specification
+case ${XDG_CACHE_HOME:-} in
+/*)
+	cache=$XDG_CACHE_HOME/percpu-vm
+	;;
+*)
+	cache=${HOME:-$build}/.cache/percpu-vm
+	;;
+esac
+# not all shells expand it behind "KDIR="
+case ${KDIR:-} in
+\~/*)
+	KDIR=${HOME:-}/${KDIR#??}
+	;;
+esac
 
 # One line for whoever has to do something about it.
 die()
@@ -87,6 +111,32 @@ lock()
 		step WAIT "for another that uses $1"
 		flock 9
 	}
+}
+
+# What series/overlay says, and the files in a kernel tree that it is about
+series_entries()
+{
+	grep -v '^#' "$top/series/overlay" | grep .
+}
+
+series_paths()
+{
+	series_entries | awk '{ print $2 }' | sort -u
+}
+
+# The kernel's own version of these files, which may have the series in them
+# Usage: copy_base SOURCE DIRECTORY
+copy_base()
+{
+	mkdir -p "$2/mm"
+	for path in $(series_paths) .percpu-vm.patch; do
+		[ -e "$1/$path" ] || continue
+		mkdir -p "$2/$(dirname -- "$path")"
+		# what is there may be a hard link to it
+		cp -L --remove-destination "$1/$path" "$2/$path"
+		chmod u+w "$2/$path"
+	done
+	KDIR=$2 "$top/scripts/install" uninstall >&2
 }
 
 # The number of lines of a file that match a regular expression.

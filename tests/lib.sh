@@ -110,25 +110,6 @@ compile_percpu()
 	compile_objects mm/percpu.o "$@"
 }
 
-# Where the series has something in a kernel tree
-series_paths()
-{
-	grep -v '^#' "$top/series/overlay" | awk '{ print $2 }' | sort -u
-}
-
-# The kernel's own version of the files that the series touches
-# Usage: pristine SOURCE DIRECTORY
-pristine()
-{
-	for path in $(series_paths) mm/percpu.c; do
-		[ -f "$1/$path" ] || continue
-		mkdir -p "$2/$(dirname -- "$path")"
-		# what is there may be a link to the source
-		cp --remove-destination "$1/$path" "$2/$path"
-		chmod u+w "$2/$path"
-	done
-}
-
 # Commits are from nobody in particular, and as no setting of the user has them.
 be_somebody()
 {

@@ -25,14 +25,14 @@ one_patch_a_message()
 check "make series" env SIGNOFF=1 "$scripts/series" "$series"
 check "one patch a message" one_patch_a_message
 
-pristine "$source" "$work/overlay"
-"$scripts/overlay" install "$work/overlay" >/dev/null
-rm -r "$work/overlay/.percpu-vm"
+copy_base "$source" "$work/overlay"
+copy_base "$source" "$work/base"
+"$scripts/overlay" "$work/base" "$work/overlay"
 
 # Every patch is applied and kept, to look at the steps
 git_am()
 {
-	pristine "$source" "$work/am"
+	copy_base "$source" "$work/am"
 	git -C "$work/am" init -q
 	git -C "$work/am" add -A
 	git -C "$work/am" commit -q -m base
@@ -101,7 +101,8 @@ for dir in $(echo "$paths" | sed -n 's,/.*,,p' | sort -u); do
 	rm "$work/kdir/$dir"
 	cp -rs "$source/$dir" "$work/kdir"
 done
-"$scripts/overlay" install "$work/kdir" >/dev/null
+copy_base "$source" "$work/kdir"
+KDIR=$work/kdir "$scripts/install" >/dev/null
 git -C "$work/kdir" init -q
 git -C "$work/kdir" add Makefile
 git -C "$work/kdir" commit -q -m base

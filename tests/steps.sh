@@ -113,9 +113,9 @@ changes()
 # The source as links, and as a repository what the series touches
 mkdir -p "$tree"
 rsync -a --delete --link-dest="$source/" "$source/" "$tree/"
-pristine "$source" "$tree"
+copy_base "$source" "$tree"
 git -C "$tree" init -q
-for path in $(series_paths) mm/percpu.c; do
+for path in $(series_paths); do
 	[ ! -f "$tree/$path" ] || git -C "$tree" add -f "$path"
 done
 git -C "$tree" commit -q -m base

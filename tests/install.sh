@@ -1,27 +1,24 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# scripts/overlay and scripts/check-base: a tree gets the series and loses it
-# again without a trace, and a wrong tree is refused with the reason.
+# scripts/install, overlay and check-base: a tree gets the series and loses it again
+# without a trace, and a wrong tree is refused with the reason.
 
 set -eu
 . "$(dirname -- "$0")/lib.sh"
 
 source=$("$scripts/kernel-source")
-tree=$work/tree
+tree="$work/it's a tree"
+unset KDIR
 
 # As much of a kernel as the scripts look at
 fresh_tree()
 {
 	rm -rf "$tree" "$work/before"
-	for file in Makefile Kbuild MAINTAINERS mm/percpu.c mm/percpu-vm.c \
-		Documentation/mm/index.rst include/linux/gfp.h \
-		include/linux/pgtable.h include/linux/vmalloc.h \
-		include/linux/kmsan.h lib/Kconfig.debug lib/tests/Makefile \
-		tools/testing/selftests/mm/Makefile \
-		tools/testing/selftests/mm/config \
-		tools/testing/selftests/mm/run_vmtests.sh; do
+	copy_base "$source" "$tree"
+	for file in Makefile Kbuild include/linux/gfp.h include/linux/pgtable.h \
+		include/linux/vmalloc.h include/linux/kmsan.h; do
 		mkdir -p "$tree/$(dirname -- $file)"
-		cp -p "$source/$file" "$tree/$file"
+		cp "$source/$file" "$tree/$file"
 		chmod u+w "$tree/$file"
 	done
 	cp -a "$tree" "$work/before"
@@ -34,20 +31,19 @@ same_as_before()
 
 install_tree()
 {
-	"$scripts/overlay" install "$tree"
+	KDIR=$tree "$scripts/install"
 }
 
 uninstall_tree()
 {
-	"$scripts/overlay" uninstall "$tree"
+	KDIR=$tree "$scripts/install" uninstall
 }
 
 # Usage: paths_of KIND...: what series/overlay has of that kind
 paths_of()
 {
 	for kind in "$@"; do
-		awk -v kind="$kind" '$1 == kind { print $2 }' \
-			"$top/series/overlay"
+		series_entries | awk -v kind="$kind" '$1 == kind { print $2 }'
 	done | sort -u
 }
 
@@ -60,9 +56,9 @@ installed()
 		[ ! -x "$top/$path" ] || [ -x "$tree/$path" ] || return 1
 	done
 	for path in $(paths_of insert); do
-		awk -v path="$path" '$1 == "insert" && $2 == path { print $3 }' \
-			"$top/series/overlay" | sed "s|^|$top/|" |
-			xargs cat | sort >"$work/wanted"
+		series_entries | awk -v path="$path" \
+			'$1 == "insert" && $2 == path { print $3 }' |
+			sed "s|^|$top/|" | xargs cat | sort >"$work/wanted"
 		diff "$work/before/$path" "$tree/$path" |
 			sed -n 's/^> //p' | sort | diff "$work/wanted" - ||
 			return 1
@@ -75,40 +71,63 @@ check "install" install_tree
 check "everything is installed" installed
 check "install again" install_tree
 check "twice is the same as once" installed
-check "uninstall" uninstall_tree
+says_what_it_does()
+{
+	uninstall_tree >"$work/said"
+	grep -x 'restore mm/percpu-vm.c' "$work/said" &&
+		grep -x 'remove lib/tests/percpu_vm_observer.c' "$work/said"
+}
+check "uninstall, which says what it does" says_what_it_does
 check "nothing is left" same_as_before
 check "uninstall again" uninstall_tree
 check "still nothing is left" same_as_before
 
-check "install but for one file" \
-	"$scripts/overlay" install "$tree" mm/percpu-vm.c
-check "that file is the kernel's own" \
-	cmp "$work/before/mm/percpu-vm.c" "$tree/mm/percpu-vm.c"
-uninstall_tree >/dev/null
-check "uninstalled, too" same_as_before
-
-# as after a crash: the tree has it, but there is no note of it
+# What an earlier version of the series has left
 fresh_tree
-install_tree >/dev/null
-rm -r "$tree/.percpu-vm/lib" "$tree/.percpu-vm/Documentation"
-check "install after an interrupted one" install_tree
-check "which is the same as once" installed
+mkdir "$work/copy"
+for path in "$top"/*; do
+	[ "$path" = "$build" ] || cp -R "$path" "$work/copy"
+done
+sed -i '/percpu_vm_benchmark.c$/d' "$work/copy/series/overlay"
+echo '/* earlier */' >>"$work/copy/mm/percpu-vm.c"
+KDIR=$tree "$work/copy/scripts/install" >/dev/null
+check "install over an earlier version" install_tree
+check "it is the same" installed
 uninstall_tree >/dev/null
 check "and leaves nothing" same_as_before
 
-mkdir "$tree/.percpu-vm"
-: >"$tree/.percpu-vm/incomplete"
-check_error "an interrupted installation is not taken out" \
-	'was interrupted; repeat it' uninstall_tree
-check_error "nor built from" 'an installation in .* was interrupted' \
-	env KDIR="$tree" "$scripts/kernel-source"
+# A user's repository: what git has takes itself out, what it has not stays
+fresh_tree
+git -C "$tree" init -q
+be_somebody
+git -C "$tree" add -A
+git -C "$tree" commit -q -m base
+rm -r "$work/before"
+cp -a "$tree" "$work/before"
 install_tree >/dev/null
-uninstall_tree >/dev/null
-check "but when it was repeated" same_as_before
+git -C "$tree" stash -q
+check "uninstall after git stash" uninstall_tree
+check "what git had not is gone, too" test -z \
+	"$(cd "$tree" && git status --porcelain)"
+install_tree >/dev/null
+git -C "$tree" checkout -q .
+check "install after git checkout" install_tree
+check "all of it is there" installed
+find "$tree" -name '*.orig' -delete	# as make distclean does
+check "uninstall after make distclean" uninstall_tree
+check "which loses nothing" test -z "$(cd "$tree" && git status --porcelain)"
+
+# as after a crash
+install_tree >/dev/null
+rm "$tree/lib/tests/percpu_vm_observer.c"
+cp "$work/before/mm/percpu.c" "$tree/mm/percpu.c"
+check "install after an interrupted one" install_tree
+check "which is the same as once" installed
 
 fresh_tree
 install_tree >/dev/null
-echo '/* mine */' >>"$tree/mm/percpu-vm.c"
+sed -i 's/^static int pcpu_populate_chunk/static int pcpu_mine/' \
+	"$tree/mm/percpu-vm.c"
 cp -a "$tree" "$work/mine"
 check_error "a changed file is not uninstalled" \
 	'mm/percpu-vm.c was changed' uninstall_tree
@@ -130,7 +149,6 @@ check_error "a missing anchor is named" \
 check "before anything is changed" diff -r "$work/no-anchor" "$tree"
 
 fresh_tree
-touch "$tree/Documentation/mm/percpu-vm.rst"
 echo mine >"$tree/Documentation/mm/percpu-vm.rst"
 check_error "a file of the user is not replaced" \
 	'percpu-vm.rst exists already' install_tree
@@ -149,20 +167,16 @@ check_error "a missing function is named" \
 # as with git am
 fresh_tree
 install_tree >/dev/null
-rm -r "$tree/.percpu-vm"
-check_error "a tree with the series as commits" 'has the replacement already' \
-	"$scripts/check-base" "$tree"
+rm "$tree/.percpu-vm.patch"
 cp -a "$tree" "$work/committed"
-check_error "its files are not taken for ours" 'exists already' install_tree
-check "nothing happens to them" uninstall_tree
+check_error "a tree with the series as commits" 'has the replacement already' \
+	install_tree
+check "nothing happens to it" uninstall_tree
 check "not even when taking out" diff -r "$work/committed" "$tree"
 
 # in a copy, because it costs the objects
-mkdir "$work/copy"
-for path in "$top"/*; do
-	[ "$path" = "$build" ] || cp -R "$path" "$work/copy"
-done
 fresh_tree
+cp "$top/mm/percpu-vm.c" "$work/copy/mm/percpu-vm.c"
 objects=$work/copy/build/stock/run
 mkdir -p "$objects"
 echo "$tree" >"$work/copy/build/stock/source"
@@ -172,11 +186,17 @@ make_tree()
 }
 check "a tree of the same kernel" make_tree "$tree"
 check "its objects stay" test -d "$objects"
+check "its backend is the kernel's own" cmp "$tree/mm/percpu-vm.c" \
+	"$work/copy/build/stock/src/mm/percpu-vm.c"
+install_tree >/dev/null
+check "a tree with the series in it" make_tree "$tree"
+check "its backend is still the kernel's own" cmp "$work/before/mm/percpu-vm.c" \
+	"$work/copy/build/stock/src/mm/percpu-vm.c"
 cp -a "$tree" "$work/other"
 check "a tree of another kernel" make_tree "$work/other"
 check "objects of the former are gone" test ! -d "$objects"
 mkdir -p "$work/cache/percpu-vm"
-cp -a "$tree" "$work/cache/percpu-vm/linux-7.3"
+cp -a "$work/before" "$work/cache/percpu-vm/linux-7.3"
 touch "$work/cache/percpu-vm/linux-7.3/only-there"
 check "without one, the source in the cache again" \
 	env XDG_CACHE_HOME="$work/cache" "$work/copy/scripts/make-tree" stock
@@ -187,14 +207,12 @@ check_error "install needs a kernel tree" 'not a kernel source tree' \
 check_error "install needs KDIR" 'KDIR=' make -s -C "$top" install KDIR=
 check_error "uninstall needs a kernel tree" 'not a kernel source tree' \
 	make -s -C "$top" uninstall KDIR="$work"
-check_error "uninstall needs a tree that exists" 'not a directory' \
-	make -s -C "$top" uninstall KDIR="$work/nowhere"
 
 fresh_tree
-read_only="mount --bind -o ro $tree $tree"
+read_only="mount --bind -o ro \"$tree\" \"$tree\""
 if unshare -m sh -c "$read_only" 2>/dev/null; then
 	check_error "a tree that cannot be written" 'cannot be written to' \
-		unshare -m sh -c "$read_only; '$scripts/overlay' install $tree"
+		env KDIR="$tree" unshare -m sh -c "$read_only; '$scripts/install'"
 else
 	skipped "a tree that cannot be written" "needs root to mount one"
 fi
