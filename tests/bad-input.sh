@@ -5,6 +5,7 @@
 
 set -eu
 . "$(dirname -- "$0")/lib.sh"
+plan 24
 
 in_make()
 {
@@ -92,6 +93,20 @@ printf '#!/bin/sh\nexec sleep 1000\n' >"$work/stub/qemu-system-x86_64"
 chmod +x "$work/stub/qemu-system-x86_64"
 check_error "KVM that does not start a guest" 'ACCEL=kvm: .*use ACCEL=tcg' \
 	env PATH="$work/stub:$PATH" ACCEL=kvm TIMEOUT=2 "$scripts/boot" "$work"
+
+# Ctrl-C goes to all processes in the foreground.
+PATH="$work/stub:$PATH" setsid env --default-signal=INT \
+	"$scripts/boot" "$work" >/dev/null 2>&1 &
+until pgrep -f '^sleep 1000$' >/dev/null; do
+	sleep 0.1
+done
+env kill -INT -- "-$!"
+for _ in $(seq 50); do
+	pgrep -f '^sleep 1000$' >/dev/null || break
+	sleep 0.1
+done
+check "Ctrl-C ends a guest" test -z "$(pgrep -f '^sleep 1000$')"
+pkill -f '^sleep 1000$' || true
 
 # An archive whose package turns out to be broken
 printf '#!/bin/sh\nexit 1\n' >"$work/stub/tar"

@@ -4,6 +4,7 @@
 
 set -eu
 . "$(dirname -- "$0")/lib.sh"
+plan 15
 
 # Usage: log BACKEND POPULATE FRAGMENTS
 log()

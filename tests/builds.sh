@@ -5,6 +5,7 @@
 
 set -eu
 . "$(dirname -- "$0")/lib.sh"
+plan 6
 
 "$scripts/packages" build arm
 lock "$build/replacement"

@@ -5,6 +5,7 @@
 
 set -eu
 . "$(dirname -- "$0")/lib.sh"
+plan 1
 
 "$scripts/packages" build analysis
 unset KDIR V

@@ -5,6 +5,7 @@
 
 set -eu
 . "$(dirname -- "$0")/lib.sh"
+plan 13
 
 "$scripts/packages" build document
 unset KDIR V

@@ -5,6 +5,7 @@
 
 set -eu
 . "$(dirname -- "$0")/lib.sh"
+plan 4
 
 "$scripts/packages" build
 make_drop_in_tree

@@ -5,6 +5,7 @@
 
 set -eu
 . "$(dirname -- "$0")/lib.sh"
+plan 46
 
 source=$("$scripts/kernel-source")
 tree="$work/it's a tree"

@@ -5,6 +5,7 @@
 
 set -eu
 . "$(dirname -- "$0")/lib.sh"
+plan 16
 
 unset ARCH
 # the options of tests/kunit.sh, so that ccache has most objects already

@@ -4,6 +4,7 @@
 
 set -eu
 . "$(dirname -- "$0")/lib.sh"
+plan 3
 
 # The kernel's own backend has a test of its own, kunit-stock.
 export BACKEND=replacement

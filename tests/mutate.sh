@@ -5,6 +5,7 @@
 
 set -eu
 . "$(dirname -- "$0")/lib.sh"
+plan 10
 
 unset KDIR ARCH CONFIG BACKEND
 names=$(awk -F '\t' '$2 == "um" { printf "%s%s", (n++ ? "|" : ""), $1 }' \

@@ -5,6 +5,7 @@
 
 set -eu
 . "$(dirname -- "$0")/lib.sh"
+plan 68
 
 "$scripts/packages" build check series
 unset KDIR V SIGNOFF

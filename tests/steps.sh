@@ -5,6 +5,7 @@
 
 set -eu
 . "$(dirname -- "$0")/lib.sh"
+plan 24
 
 "$scripts/packages" build series analysis
 unset KDIR V SIGNOFF

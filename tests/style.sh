@@ -4,12 +4,13 @@
 
 set -eu
 . "$(dirname -- "$0")/lib.sh"
+plan 74
 
 "$scripts/packages" build check
 source=$("$scripts/kernel-source")
 cd "$top"
 
-for file in $(git ls-files --cached --others --exclude-standard '*.[ch]'); do
+find guest include lib mm tools -name "*.[ch]" | sort | while read -r file; do
 	check "checkpatch $file" perl "$source/scripts/checkpatch.pl" \
 		--no-tree --strict --terse --no-summary -f "$file"
 done

@@ -159,7 +159,8 @@ static struct usage usage_now(void)
 	usage.lost_kb = meminfo_kb("MemTotal:") - free_kb();
 	for (i = 0; i < ARRAY_SIZE(known); i++) {
 		value = meminfo_kb(known[i]);
-		usage.lost_kb -= value > 0 ? value : 0;
+		if (value > 0)
+			usage.lost_kb -= value;
 	}
 	if (shared->cgroup[0]) {
 		usage.charged = cg_read_key_long(shared->cgroup, "memory.stat",
