@@ -5,7 +5,7 @@
 
 set -eu
 . "$(dirname -- "$0")/lib.sh"
-plan 24
+plan 25
 
 in_make()
 {
@@ -58,19 +58,26 @@ wait
 check "has waited for the first" test "$(tr -d '\n' <"$work/locked.order")" = 10
 
 path_without "$work/bin" apt-get flex
-check_error "no apt and a missing package" 'no apt to install them: flex' \
+check_error "no apt and a missing package" 'what has flex, which Debian has' \
 	env PATH="$work/bin" "$scripts/packages" build
 # An apt whose lock somebody else holds, until it has waited
 mkdir -p "$work/busy"
 cat >"$work/busy/apt-get" <<END
 #!/bin/sh
 case " \$* " in
-*" DPkg::Lock::Timeout="*" flex "*) cp /bin/true "$work/busy/flex" ;;
+*" flex "*" DPkg::Lock::Timeout="*) cp /bin/true "$work/busy/flex" ;;
 *" install "*) exit 100 ;;
 esac
 END
 chmod +x "$work/busy/apt-get"
 check "a missing package while apt is in use" \
+	env PATH="$work/busy:$work/bin" "$scripts/packages" build
+# Nobody is asked for a password, and what is there stays there
+printf '#!/bin/sh\necho 1000\n' >"$work/busy/id"
+chmod +x "$work/busy/id"
+rm "$work/busy/flex"
+check_error "a missing package and not root" \
+	'as root: apt-get install --no-remove .* flex$' \
 	env PATH="$work/busy:$work/bin" "$scripts/packages" build
 path_without "$work/bin" apt-get
 check_error "no apt and no kernel source" 'pass KDIR=' \

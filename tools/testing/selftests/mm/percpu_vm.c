@@ -153,7 +153,9 @@ static struct usage usage_now(void)
 	long value;
 	size_t i;
 
-	/* what the counters of each CPU hold back is added to those for all */
+	/* To reclaim in vain frees what each CPU has yet to put on a list. */
+	cg_write(shared->cgroup, "memory.reclaim", "1G");
+	/* What their counters hold back is added up. */
 	write_text("/proc/sys/vm/stat_refresh", "1", 1);
 	usage.percpu_kb = meminfo_kb("\nPercpu:");
 	usage.lost_kb = meminfo_kb("MemTotal:") - free_kb();
