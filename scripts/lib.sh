@@ -105,7 +105,9 @@ check_guest_options()
 # the directory, which may be deleted.  Usage: lock DIRECTORY
 lock()
 {
-	mkdir -p "${1%/*}" || die "cannot create ${1%/*}"
+	{
+		mkdir -p "${1%/*}" && touch "$1.lock"
+	} 2>/dev/null || die "cannot write to $1.lock; whose is it?"
 	exec 9>"$1.lock"
 	flock -n 9 || {
 		step WAIT "for another that uses $1"
@@ -136,7 +138,7 @@ copy_base()
 		cp -L --remove-destination "$1/$path" "$2/$path"
 		chmod u+w "$2/$path"
 	done
-	KDIR=$2 "$top/scripts/install" uninstall >&2
+	KDIR=$2 "$top/scripts/install" uninstall >/dev/null
 }
 
 # The number of lines of a file that match a regular expression.

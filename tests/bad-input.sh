@@ -5,7 +5,7 @@
 
 set -eu
 . "$(dirname -- "$0")/lib.sh"
-plan 25
+plan 28
 
 in_make()
 {
@@ -30,6 +30,8 @@ check_error "ACCEL that does not exist" 'neither tcg nor kvm' \
 	env ACCEL=fast "$scripts/boot" "$work"
 check_error "TIMEOUT that is not a number" 'not a number of seconds' \
 	env TIMEOUT=soon "$scripts/boot" "$work"
+check_error "the same before anything is built" 'neither tcg nor kvm' \
+	env ACCEL=fast "$scripts/run"
 check_error "kunit with an ACCEL that does not exist" 'neither tcg nor kvm' \
 	env ACCEL=fast "$scripts/kunit"
 check_error "kunit with a TIMEOUT that is not a number" 'number of seconds' \
@@ -37,6 +39,28 @@ check_error "kunit with a TIMEOUT that is not a number" 'number of seconds' \
 check_error "a mistake that does not exist" "matches 'nothing like it'" \
 	"$scripts/mutate" 'nothing like it'
 check "help" in_make help
+
+# Usage: environment VARIABLE=VALUE...: what a script makes of it
+environment()
+{
+	# shellcheck disable=SC2016 # that shell is to expand it
+	env "$@" sh -c 'umask 077; . "$1/lib.sh"; env; umask; echo "$cache"' \
+		"$scripts/any" "$scripts"
+}
+
+spotless()
+{
+	environment LLVM=1 CROSS_COMPILE=x- KCFLAGS=-O0 MAKEFLAGS=-n V=1 \
+		KCONFIG_CONFIG=mine GIT_DIR=/nowhere CDPATH=/ >"$work/env"
+	grep -x 0022 "$work/env" && ! grep -E \
+		'^(LLVM|CROSS_|KC|MAKEF|GIT_DIR|CDPATH)' "$work/env"
+}
+check "what a user exports for builds reaches none" spotless
+homeless()
+{
+	environment -u HOME XDG_CACHE_HOME=relative | grep -x "$build/.*"
+}
+check "without HOME, and with a relative XDG_CACHE_HOME" homeless
 
 # Usage: locked SECONDS: as a script that uses $work/locked for so long
 locked()

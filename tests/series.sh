@@ -5,7 +5,7 @@
 
 set -eu
 . "$(dirname -- "$0")/lib.sh"
-plan 68
+plan 70
 
 "$scripts/packages" build check series
 unset KDIR V SIGNOFF
@@ -103,10 +103,10 @@ for dir in $(echo "$paths" | sed -n 's,/.*,,p' | sort -u); do
 	cp -rs "$source/$dir" "$work/kdir"
 done
 copy_base "$source" "$work/kdir"
-KDIR=$work/kdir "$scripts/install" >/dev/null
 git -C "$work/kdir" init -q
-git -C "$work/kdir" add Makefile
+(cd "$work/base" && find . -type f) | xargs git -C "$work/kdir" add -f
 git -C "$work/kdir" commit -q -m base
+KDIR=$work/kdir "$scripts/install" >/dev/null
 # Usage: has_owner PATH: who looks after the per-CPU allocator, if it is its own
 has_owner()
 {
@@ -209,6 +209,18 @@ check "the cover letter names the commit" grep \
 	"^base-commit: $(git -C "$work/kdir" rev-parse HEAD)$" \
 	"$work/user/0000-cover-letter.patch"
 
+# A commit of one's own, and changes that are not committed
+public=$(git -C "$work/kdir" rev-parse HEAD)
+git -C "$work/kdir" update-ref refs/remotes/origin/main HEAD
+git -C "$work/kdir" commit -q --allow-empty -m mine
+env KDIR="$work/kdir" "$scripts/series" "$work/mine" >/dev/null 2>&1
+check "the base is what others have" \
+	grep "^base-commit: $public$" "$work/mine/0000-cover-letter.patch"
+echo '# mine' >>"$work/kdir/MAINTAINERS"
+check_error "a change that others have not" \
+	'MAINTAINERS of .* is not that of commit' \
+	env KDIR="$work/kdir" "$scripts/series" "$work/mine"
+
 # Version 2 of a series of which one message was another
 mkdir "$work/copy"
 (cd "$top" && git ls-files -z --cached --others --exclude-standard |
@@ -241,11 +253,11 @@ check_error "V=2 needs what was sent" 'needs .*-v1.bundle to compare with' \
 	env V=2 "$scripts/series" "$work/never"
 check_error "V=x" 'is not the number of a version' \
 	env V=x "$scripts/series" "$series"
-mkdir "$work/mine"
-echo mine >"$work/mine/0001-mine.patch"
+mkdir "$work/other"
+echo mine >"$work/other/0001-mine.patch"
 check_error "a directory with other patches" 'patches of something else' \
-	"$scripts/series" "$work/mine"
-check "they stay" test -s "$work/mine/0001-mine.patch"
+	"$scripts/series" "$work/other"
+check "they stay" test -s "$work/other/0001-mine.patch"
 check_error "SIGNOFF=me" 'neither 1 nor 0' \
 	env SIGNOFF=me "$scripts/series" "$series"
 check_error "nobody to be from" 'git does not know who you are' \
