@@ -5,7 +5,7 @@
 
 set -eu
 . "$(dirname -- "$0")/lib.sh"
-plan 46
+plan 45
 
 source=$("$scripts/kernel-source")
 tree="$work/it's a tree"
