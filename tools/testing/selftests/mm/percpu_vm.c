@@ -46,7 +46,7 @@
 #define FAULTS		"/sys/kernel/debug/fail_page_alloc"
 #define MAKE_IT_FAIL	"/proc/thread-self/make-it-fail"
 #define SETTLE_SECS	30	/* for workers and RCU to free what was dropped */
-#define NOISE_KB	512	/* what others may take meanwhile */
+#define NOISE_KB	1024	/* what others may take meanwhile */
 #define ENOUGH_KB	(200 * NOISE_KB)	/* to see one page in a hundred */
 #define VALUE_WORDS	4096	/* of a BPF map for one CPU: 32 kB, the most */
 
@@ -584,7 +584,7 @@ static long wait_for_kb(long goal_kb)
 TEST_F_TIMEOUT(percpu_vm, cgroups, 300)
 {
 	long first_kb = self->before.percpu_kb, peak_kb, goal_kb, kb;
-	double end = now() + 60;
+	double end = now() + 120;
 	char path[192];
 	int nr;
 
@@ -640,7 +640,7 @@ TEST_F_TIMEOUT(percpu_vm, netns, 300)
 TEST_F_TIMEOUT(percpu_vm, values, 300)
 {
 	const int nr = 128, words = unit_kb * 1024 / nr / 8;
-	double end = now() + 60;
+	double end = now() + 120;
 	int i, maps[2];
 	long kb;
 
