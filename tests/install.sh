@@ -5,7 +5,7 @@
 
 set -eu
 . "$(dirname -- "$0")/lib.sh"
-plan 45
+plan 46
 
 source=$("$scripts/kernel-source")
 tree="$work/it's a tree"
@@ -208,6 +208,32 @@ check_error "install needs a kernel tree" 'not a kernel source tree' \
 check_error "install needs KDIR" 'KDIR=' make -s -C "$top" install KDIR=
 check_error "uninstall needs a kernel tree" 'not a kernel source tree' \
 	make -s -C "$top" uninstall KDIR="$work"
+
+# A tree in which there is room for a part of it
+small="mount -t tmpfs -o size=3m tmpfs '$work/small'"
+cat >"$work/no-room" <<END
+$small && cp -a "$tree/." "$work/small" || exit 2
+dd if=/dev/zero of="$work/small/filler" bs=1k 2>/dev/null
+truncate -s -40k "$work/small/filler"
+KDIR=$work/small "$scripts/install"
+status=\$?
+rm "$work/small/filler"
+diff -r "$tree" "$work/small" >&2 || exit 2
+exit \$status
+END
+mkdir "$work/small"
+fresh_tree
+if unshare -m sh -c "$small" 2>/dev/null; then
+	unshare -m sh "$work/no-room" >"$output" 2>&1 && status=0 || status=$?
+	no_room()
+	{
+		[ "$status" = 1 ] && grep 'which is as before$' "$work/said"
+	}
+	cp "$output" "$work/said"
+	check "without room the tree is as before" no_room
+else
+	skipped "without room the tree is as before" "needs root to mount one"
+fi
 
 fresh_tree
 read_only="mount --bind -o ro \"$tree\" \"$tree\""
