@@ -81,7 +81,7 @@ static struct {
 	bool	faults_changed;
 	char	faults[ARRAY_SIZE(faults)][32];
 	bool	stop;			/* tells the children */
-	bool	is_warm, is_wrong;	/* what was read */
+	bool	is_warm, is_wrong;	/* values, or want of memory */
 	bool	unusable[4];		/* users: the system refuses them */
 	long	nr_used;		/* what they made */
 } *shared;
@@ -276,7 +276,8 @@ static int stop_children(void)
 static void die(const char *what, int err)
 {
 	ksft_print_msg("%s: %s\n", what, strerror(err));
-	shared->is_wrong |= err == EIO;
+	/* that is no refusal */
+	shared->is_wrong |= err == EIO || err == ENOMEM;
 	_exit(1);
 }
 
