@@ -126,19 +126,11 @@ series_paths()
 	series_entries | awk '{ print $2 }' | sort -u
 }
 
-# The kernel's own version of these files, which may have the series in them
+# The kernel's own version of these files, from a tree that may have the series in it
 # Usage: copy_base SOURCE DIRECTORY
 copy_base()
 {
-	mkdir -p "$2/mm"
-	for path in $(series_paths) .percpu-vm.patch; do
-		[ -e "$1/$path" ] || continue
-		mkdir -p "$2/$(dirname -- "$path")"
-		# what is there may be a hard link to it
-		cp -L --remove-destination "$1/$path" "$2/$path"
-		chmod u+w "$2/$path"
-	done
-	KDIR=$2 "$top/scripts/install" uninstall >/dev/null
+	KDIR=$1 "$top/scripts/install" own "$2"
 }
 
 # The number of lines of a file that match a regular expression.
