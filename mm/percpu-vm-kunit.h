@@ -175,10 +175,12 @@ static void pcpu_observe_resched(void)
 }
 
 /* These are macros themselves, at least on some machines. */
+#undef pcpu_get_vm_areas
 #undef alloc_pages_node
 #undef alloc_pages_bulk_node
 #undef pte_alloc_kernel_track
 #undef set_pte_at
+#undef kmsan_vmap_pages_range_noflush
 #undef cond_resched
 #undef flush_cache_vmap
 #undef flush_cache_vunmap

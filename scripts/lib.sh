@@ -29,6 +29,9 @@ case ${KDIR:-} in
 	KDIR=${HOME:-}/${KDIR#??}
 	;;
 esac
+# What was built from one kernel tree is of no use for another.
+[ -z "${KDIR:-}" ] ||
+	build=$build/$(readlink -m -- "$KDIR" | sed 's,[^A-Za-z0-9._-],_,g')
 
 # One line for whoever has to do something about it.
 die()
@@ -115,15 +118,42 @@ lock()
 	}
 }
 
-# What series/overlay says, and the files in a kernel tree that it is about
+# What series/overlay says for the kernel whose own files are in BASE, or else for
+# the newest one.  Usage: series_entries [BASE]
 series_entries()
 {
-	grep -v '^#' "$top/series/overlay" | grep .
+	awk -v base="${1:-}" '
+		/^(#|$)/ { next }
+		$1 != "older" {
+			entry[++nr] = $0
+			path[nr] = $2
+			next
+		}
+		base != "" && (getline line <(base "/" $2)) < 0 {
+			sub(/^older +[^ ]+ +/, "")
+			print
+			older[$2]
+		}
+		END {
+			for (i = 1; i <= nr; i++)
+				if (!(path[i] in older))
+					print entry[i]
+		}' "$top/series/overlay"
 }
 
+# The files in a kernel tree that this is about.  Usage: series_paths [BASE]
 series_paths()
 {
-	series_entries | awk '{ print $2 }' | sort -u
+	series_entries "$@" | awk '{ print $2 }' | sort -u
+}
+
+# The same for all kernels, with the files by which they are told apart
+all_paths()
+{
+	sed -n 's,^older  *\([^ ]*\) .*,\1,p' "$top/series/overlay"
+	sed -n 's,^/[*] Unless \([^ ]*\) has .*,\1,p' "$top/series/older/"*.h
+	series_paths
+	series_paths "$top/series"	# which has none of them
 }
 
 # The kernel's own version of these files, from a tree that may have the series in it

@@ -299,6 +299,7 @@ static const struct policy {
 };
 
 KUNIT_ARRAY_PARAM_DESC(policy, policies, name);
+KUNIT_ARRAY_PARAM_DESC(range, percpu_vm_ranges, name);
 
 /* What was mapped at boot is never reclaimed, be it for modules or not. */
 static void test_should_reclaim(struct kunit *test)
@@ -320,7 +321,7 @@ static void test_should_reclaim(struct kunit *test)
 }
 
 static struct kunit_case percpu_vm_cases[] = {
-	KUNIT_CASE_PARAM(test_range, percpu_vm_range),
+	KUNIT_CASE_PARAM(test_range, range_gen_params),
 	KUNIT_CASE(test_sync),
 	KUNIT_CASE(test_node),
 	KUNIT_CASE(test_cpuset),

@@ -114,8 +114,8 @@ static void see_free(struct percpu_vm_test *ctx,
 
 	see_pages(ctx, call);
 	for (page = call->page; page < call->page + call->nr; page++) {
-		promise(ctx, !backend->page_chunk(page),
-			"no page is freed that leads to a chunk");
+		promise(ctx, !ctx->chunk || backend->page_chunk(page) != ctx->chunk,
+			"no page is freed that leads to its chunk");
 		promise(ctx, page_count(page), "no page is freed twice");
 		ctx->seen.nr_shared += page_count(page) > 1;
 	}
@@ -279,12 +279,7 @@ void percpu_vm_need_pages(struct kunit *test, int nr)
 			   ctx->layout.unit_pages, nr);
 }
 
-/* Negative indexes count from the end of the unit; as an end, 0 is that. */
-static const struct page_range {
-	const char	*name;
-	int		start;
-	int		end;
-} ranges[] = {
+const struct percpu_vm_range percpu_vm_ranges[] = {
 	{ "first page",		0, 1 },
 	{ "last page",		-1, 0 },
 	{ "four pages",		0, 4 },
@@ -293,16 +288,9 @@ static const struct page_range {
 	{ "whole chunk",	0, 0 },
 };
 
-KUNIT_ARRAY_PARAM_DESC(range, ranges, name);
-
-const void *percpu_vm_range(struct kunit *test, const void *prev, char *desc)
-{
-	return range_gen_params(test, prev, desc);
-}
-
 void percpu_vm_get_range(struct kunit *test, int *start, int *end)
 {
-	const struct page_range *range = test->param_value;
+	const struct percpu_vm_range *range = test->param_value;
 	struct percpu_vm_test *ctx = test->priv;
 	int nr = ctx->layout.unit_pages;
 

@@ -77,7 +77,12 @@ struct percpu_vm_test {
 static const struct percpu_vm_backend *const backend = &percpu_vm_backend;
 
 /* Ranges of pages in which a mistake by one shows */
-const void *percpu_vm_range(struct kunit *test, const void *prev, char *desc);
+extern const struct percpu_vm_range {
+	const char	*name;
+	int		start;		/* from the end of the unit if negative */
+	int		end;		/* the same, if not positive */
+} percpu_vm_ranges[6];
+
 void percpu_vm_get_range(struct kunit *test, int *start, int *end);
 void percpu_vm_need_pages(struct kunit *test, int nr);
 void percpu_vm_move_cpu(unsigned int cpu, int node);

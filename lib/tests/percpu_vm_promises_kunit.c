@@ -248,6 +248,7 @@ static const struct pieces_case {
 };
 
 KUNIT_ARRAY_PARAM_DESC(pieces, pieces_cases, name);
+KUNIT_ARRAY_PARAM_DESC(range, percpu_vm_ranges, name);
 
 /*
  * An order that was refused is not tried again until some requests later, and
@@ -290,7 +291,6 @@ static void test_page_to_chunk(struct kunit *test)
 {
 	struct percpu_vm_test *ctx = test->priv;
 	int nr = min(5, ctx->layout.unit_pages), i, n;
-	struct pcpu_chunk *first = *backend->first_chunk;
 	unsigned int cpu;
 
 	for (n = 0; n < 3; n++) {
@@ -314,15 +314,21 @@ static void test_page_to_chunk(struct kunit *test)
 		percpu_vm_depopulate(ctx->spare[n], 0, nr);
 	KUNIT_EXPECT_NULL(test, backend->page(ctx->spare[0], 0, 0));
 	KUNIT_EXPECT_EQ(test, nr_freed(ctx), 3 * nr_cpu_pages(nr));
+}
 
-	/* what was mapped at boot leads nowhere, but is protected as the rest */
+/* What was mapped at boot leads nowhere, but is protected as the rest. */
+static void test_first_chunk(struct kunit *test)
+{
+	struct pcpu_chunk *first = *backend->first_chunk;
+	unsigned int cpu;
+
+	if (is_vmalloc_addr((void *)backend->addr(first, 0, 0)))
+		for_each_possible_cpu(cpu)
+			KUNIT_EXPECT_TRUE(test, percpu_vm_is_kernel(first, cpu, 0));
 	kunit_warning_suppress(test) {
 		KUNIT_EXPECT_NULL(test, backend->page(first, 0, 0));
 		KUNIT_EXPECT_GT(test, KUNIT_SUPPRESSED_WARNING_COUNT(), 0);
 	}
-	if (is_vmalloc_addr((void *)backend->addr(first, 0, 0)))
-		for_each_possible_cpu(cpu)
-			KUNIT_EXPECT_TRUE(test, percpu_vm_is_kernel(first, cpu, 0));
 }
 
 /* Readers of vmalloc space see the last page of the last unit, too. */
@@ -579,13 +585,14 @@ static void percpu_vm_promises_exit(struct kunit *test)
 }
 
 static struct kunit_case percpu_vm_promises[] = {
-	KUNIT_CASE_PARAM(test_one_pass, percpu_vm_range),
+	KUNIT_CASE_PARAM(test_one_pass, range_gen_params),
 	KUNIT_CASE(test_staging_array),
 	KUNIT_CASE(test_gfp),
 	KUNIT_CASE(test_node_without_memory),
 	KUNIT_CASE(test_rollback),
 	KUNIT_CASE_PARAM(test_pieces, pieces_gen_params),
 	KUNIT_CASE(test_page_to_chunk),
+	KUNIT_CASE(test_first_chunk),
 	KUNIT_CASE(test_area_size),
 	KUNIT_CASE(test_entry_in_use),
 	KUNIT_CASE(test_entry_missing),

@@ -1,0 +1,2 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* drain_all_pages() is in <linux/gfp.h> here. */
