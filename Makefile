@@ -8,6 +8,7 @@
 # make kunit-all  on all machines of guest/arch, which takes an hour or two
 # make kunit-configs
 #                 on x86-64 with all debug options of guest/debug
+# make kernels    the suite and a short run on 6.12, 7.2, 7.3 and what else Debian has
 # make mutants    make mistakes in the backend, see the suite notice each
 # make coverage   through which lines and branches of the backend the suite goes
 # make bench      count instructions beside those of the kernel's own backend
@@ -50,6 +51,9 @@ kunit-all:
 kunit-configs:
 	@scripts/kunit-all debug
 
+kernels:
+	@scripts/kernels
+
 mutants:
 	@scripts/mutate
 
@@ -71,4 +75,4 @@ series:
 clean:
 	rm -rf build
 
-.PHONY: help run soak test kunit kunit-all kunit-configs mutants coverage bench install uninstall series clean
+.PHONY: help run soak test kunit kunit-all kunit-configs kernels mutants coverage bench install uninstall series clean

@@ -8,7 +8,7 @@ set -eu
 plan 1
 
 "$scripts/packages" build analysis
-unset KDIR V
+unset V
 source=$("$scripts/kernel-source")
 
 # coccicheck looks at all files of a directory.

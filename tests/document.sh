@@ -8,7 +8,7 @@ set -eu
 plan 13
 
 "$scripts/packages" build document
-unset KDIR V
+unset V
 source=$("$scripts/kernel-source")
 lock "$build/replacement"
 tree=$("$scripts/make-tree" replacement 2>/dev/null)

@@ -5,7 +5,7 @@
 
 set -eu
 . "$(dirname -- "$0")/lib.sh"
-plan 46
+plan 54
 
 source=$("$scripts/kernel-source")
 tree="$work/it's a tree"
@@ -16,8 +16,7 @@ fresh_tree()
 {
 	rm -rf "$tree" "$work/before"
 	copy_base "$source" "$tree"
-	for file in Makefile Kbuild include/linux/gfp.h include/linux/pgtable.h \
-		include/linux/vmalloc.h include/linux/kmsan.h; do
+	for file in Makefile Kbuild include/linux/sched/mm.h; do
 		mkdir -p "$tree/$(dirname -- $file)"
 		cp "$source/$file" "$tree/$file"
 		chmod u+w "$tree/$file"
@@ -155,15 +154,29 @@ check_error "a file of the user is not replaced" \
 	'percpu-vm.rst exists already' install_tree
 
 fresh_tree
-sed -i 's/\(int nr_pages\), gfp_t gfp)/\1)/' "$tree/mm/percpu-vm.c"
-check_error "an older hook is named" \
-	'differs in __pcpu_map_pages\(\).*use a newer kernel' \
+sed -i 's/pcpu_create_chunk(gfp_t gfp)/pcpu_create_chunk(void)/' \
+	"$tree/mm/percpu-vm.c" "$tree/mm/percpu.c"
+check_error "another hook is named" \
+	'differs in pcpu_create_chunk\(\).*use a newer kernel' \
 	"$scripts/check-base" "$tree"
 fresh_tree
-sed -i 's/__free_contig_range/__free_contig_slowly/' "$tree/include/linux/gfp.h"
+sed -i 's/memalloc_flags_restore/memalloc_restore/' "$tree/include/linux/sched/mm.h"
 check_error "a missing function is named" \
-	'no __free_contig_range\(\) in include/linux/gfp.h' \
+	'no memalloc_flags_restore\(\) in include/linux/sched/mm.h' \
 	"$scripts/check-base" "$tree"
+
+# What an older kernel lacks is given to it, and no more
+fresh_tree
+rm "$tree/mm/vmalloc.h" "$tree/mm/page_alloc.h"
+sed -i '/define cmp_int/d' "$tree/include/linux/sort.h"
+cp -R "$tree" "$work/older"
+check "an older kernel" install_tree
+check "it gets what it lacks" grep -q 'define cmp_int' "$tree/mm/vmalloc.h"
+# what vmalloc.h itself declared is the other thing that it lacks
+check "it gets nothing else" \
+	test "$(grep -c '/[*] Unless' "$tree/mm/vmalloc.h")" = 2
+uninstall_tree >/dev/null
+check "and loses it again" diff -r "$work/older" "$tree"
 
 # as with git am
 fresh_tree
@@ -175,33 +188,44 @@ check_error "a tree with the series as commits" 'has the replacement already' \
 check "nothing happens to it" uninstall_tree
 check "not even when taking out" diff -r "$work/committed" "$tree"
 
-# in a copy, because it costs the objects
+# What is built from one tree stays when another is built.
 fresh_tree
 cp "$top/mm/percpu-vm.c" "$work/copy/mm/percpu-vm.c"
-objects=$work/copy/build/stock/run
-mkdir -p "$objects"
-echo "$tree" >"$work/copy/build/stock/source"
+# Usage: built_from TREE: the directory for that
+built_from()
+{
+	echo "$work/copy/build/$(echo "$1" | sed 's,[^A-Za-z0-9._-],_,g')/stock"
+}
 make_tree()
 {
 	KDIR=$1 "$work/copy/scripts/make-tree" stock
 }
+objects=$(built_from "$tree")
+check "a tree" make_tree "$tree"
+mkdir "$objects/run"
 check "a tree of the same kernel" make_tree "$tree"
-check "its objects stay" test -d "$objects"
+check "its objects stay" test -d "$objects/run"
 check "its backend is the kernel's own" cmp "$tree/mm/percpu-vm.c" \
-	"$work/copy/build/stock/src/mm/percpu-vm.c"
+	"$objects/src/mm/percpu-vm.c"
 install_tree >/dev/null
 check "a tree with the series in it" make_tree "$tree"
-check "its backend is still the kernel's own" cmp "$work/before/mm/percpu-vm.c" \
-	"$work/copy/build/stock/src/mm/percpu-vm.c"
+check "its backend is still the kernel's own" \
+	cmp "$work/before/mm/percpu-vm.c" "$objects/src/mm/percpu-vm.c"
 cp -a "$tree" "$work/other"
 check "a tree of another kernel" make_tree "$work/other"
-check "objects of the former are gone" test ! -d "$objects"
+check "it has a directory of its own" test -d "$(built_from "$work/other")/src"
+check "the objects of the first are still there" test -d "$objects/run"
 mkdir -p "$work/cache/percpu-vm"
 cp -a "$work/before" "$work/cache/percpu-vm/linux-7.3"
 touch "$work/cache/percpu-vm/linux-7.3/only-there"
-check "without one, the source in the cache again" \
+check "without one, the source in the cache" \
 	env XDG_CACHE_HOME="$work/cache" "$work/copy/scripts/make-tree" stock
 check "the tree is that" test -e "$work/copy/build/stock/src/only-there"
+mkdir "$work/copy/build/stock/run"
+mv "$work/cache/percpu-vm/linux-7.3" "$work/cache/percpu-vm/linux-7.4"
+check "a newer source in the cache" \
+	env XDG_CACHE_HOME="$work/cache" "$work/copy/scripts/make-tree" stock
+check "objects of the former are gone" test ! -d "$work/copy/build/stock/run"
 
 check_error "install needs a kernel tree" 'not a kernel source tree' \
 	make -s -C "$top" install KDIR="$work"

@@ -7,7 +7,7 @@ set -eu
 . "$(dirname -- "$0")/lib.sh"
 plan 10
 
-unset KDIR ARCH CONFIG BACKEND
+unset ARCH CONFIG BACKEND
 names=$(awk -F '\t' '$2 == "um" { printf "%s%s", (n++ ? "|" : ""), $1 }' \
 	"$top/tests/mutants")
 "$scripts/mutate" "^($names)\$" >"$work/log" 2>&1 || true
