@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The first program of the machine of scripts/bench: what memory cgroups and
- * network namespaces take, made and removed.
+ * The first program of the machine of scripts/bench: what memory cgroups, network
+ * namespaces, BPF maps and processes take, made and removed.
  *
  * The machine has one CPU.  What counts is the time in which that had something
  * to do, until everything that was put off has been done as well.
@@ -9,6 +9,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/bpf.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
@@ -18,6 +19,8 @@
 #include <sys/reboot.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -145,6 +148,40 @@ static void make_namespaces(void)
 		close(fds[i]);
 }
 
+/* Each has 64 values of 64 bytes, thus a page of each CPU */
+static void make_maps(void)
+{
+	union bpf_attr attr = {
+		.map_type	= BPF_MAP_TYPE_PERCPU_ARRAY,
+		.key_size	= 4,
+		.value_size	= 64,
+		.max_entries	= 64,
+	};
+	int fds[NR_OBJECTS], i;
+
+	for (i = 0; i < NR_OBJECTS; i++) {
+		fds[i] = syscall(SYS_bpf, BPF_MAP_CREATE, &attr, sizeof(attr));
+		if (fds[i] < 0)
+			die("BPF map");
+	}
+	for (i = 0; i < NR_OBJECTS; i++)
+		close(fds[i]);
+}
+
+static void make_processes(void)
+{
+	pid_t pid;
+	int i;
+
+	for (i = 0; i < NR_OBJECTS; i++) {
+		pid = fork();
+		if (!pid)
+			_exit(0);
+		if (pid < 0 || waitpid(pid, NULL, 0) != pid)
+			die("fork");
+	}
+}
+
 static void bench(const char *op, void (*make)(void))
 {
 	unsigned long long first = 0, least = 0, sum = 0, before, ns;
@@ -180,6 +217,8 @@ int main(void)
 	enable_memory();
 	bench("cgroup", make_cgroups);
 	bench("netns", make_namespaces);
+	bench("bpf_map", make_maps);
+	bench("fork", make_processes);
 	say("done");
 	reboot(RB_POWER_OFF);
 	return 1;
