@@ -58,7 +58,8 @@ installed()
 	for path in $(paths_of insert); do
 		series_entries | awk -v path="$path" \
 			'$1 == "insert" && $2 == path { print $3 }' |
-			sed "s|^|$top/|" | xargs cat | sort >"$work/wanted"
+			sed "s|^|$top/|" | xargs cat |
+			grep -v '^# For .* of the kernel' | sort >"$work/wanted"
 		diff "$work/before/$path" "$tree/$path" |
 			sed -n 's/^> //p' | sort | diff "$work/wanted" - ||
 			return 1

@@ -3,9 +3,8 @@
  * What the backend of the per-CPU allocator, mm/percpu-vm.c, takes
  *
  * Every line in the kernel log is one figure, in nanoseconds.  They are exact
- * in a virtual machine that counts instructions, see
- * Documentation/mm/percpu-vm.rst; elsewhere they are worth as much as any
- * measurement while the machine boots.
+ * in a virtual machine that counts instructions (QEMU -icount shift=0); elsewhere
+ * they are worth as much as any measurement while the machine boots.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
