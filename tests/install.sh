@@ -5,7 +5,7 @@
 
 set -eu
 . "$(dirname -- "$0")/lib.sh"
-plan 54
+plan 55
 
 source=$("$scripts/kernel-source")
 tree="$work/it's a tree"
@@ -203,6 +203,8 @@ make_tree()
 }
 objects=$(built_from "$tree")
 check "a tree" make_tree "$tree"
+check "it shares no file with the user's" \
+	test "$(stat -c %h "$objects/src/Makefile")" = 1
 mkdir "$objects/run"
 check "a tree of the same kernel" make_tree "$tree"
 check "its objects stay" test -d "$objects/run"
