@@ -1,21 +1,22 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# make run        build a custom kernel with the replacement, boot it under QEMU,
-#                 drive per-CPU memory through real users of it, report
-# make soak       all of these users at once, for MINUTES (default 10)
-# make test       everything that must hold; the last line counts
-# make kunit      the KUnit suite alone, through the kernel's kunit.py
-# make kunit-all  on all machines of guest/arch, which takes an hour or two
+# make run        build a custom kernel with the new backend, boot it under QEMU and
+#                 run selftests that use per-CPU memory
+# make soak       run all users of per-CPU memory at once, for MINUTES (default 10)
+# make test       run the whole test suite
+# make kunit      run the KUnit suite through the kernel's kunit.py
+# make kunit-all  the same on all machines of guest/arch, in an hour or two
 # make kunit-configs
-#                 on x86-64 with all debug options of guest/debug
-# make kernels    the suite and a short run on 6.12, 7.2, 7.3 and what else Debian has
-# make mutants    make mistakes in the backend, see the suite notice each
-# make coverage   through which lines and branches of the backend the suite goes
-# make bench      count instructions beside those of the kernel's own backend
+#                 the same on x86-64 with all debug options of guest/debug
+# make kernels    run the suite and a short make run on the newest kernel of each
+#                 series that Debian has, from 6.12 on
+# make mutants    break the backend in one way at a time, show which case notices
+# make coverage   show which lines and branches of the backend the suite reaches
+# make bench      compare instruction counts with the current backend
 # make install KDIR=<tree>
-#                 put the files of the series into a kernel tree
+#                 put the series into a kernel tree
 # make uninstall KDIR=<tree>
-#                 take them out again, the tree is as before
+#                 take it out again
 # make series     write the patches for linux-mm to build/series
 # make clean      remove build/
 #
@@ -23,12 +24,12 @@
 #                 source, fetched once into ${XDG_CACHE_HOME:-~/.cache}/percpu-vm
 # ARCH=s390       kunit on that machine, see guest/arch; default: x86_64
 # CONFIG=kasan    kunit with these debug options, see guest/debug
-# BACKEND=stock   run the kernel's own mm/percpu-vm.c instead of the replacement
+# BACKEND=stock   use the current mm/percpu-vm.c instead of the replacement
 # ACCEL=kvm       use hardware virtualisation; default: tcg, which needs none
 # QUICK=1         bench 4 and 64 CPUs only
 # SIGNOFF=1       add your Signed-off-by to the series
 # V=2             make version 2 of the series
-# TIMEOUT=<secs>  when a guest is taken to hang; default: 900, for kunit 300
+# TIMEOUT=<secs>  until a guest is considered hung; default: 900, for kunit 300
 
 help:
 	@sed -n '3,/^$$/s/^# \{0,1\}//p' Makefile

@@ -104,6 +104,20 @@ check_guest_options()
 	esac
 }
 
+# QEMU's arguments for a machine with 1 GB, whose CPU numbers take turns on the nodes
+# Usage: numa_nodes CPUS NODES
+numa_nodes()
+{
+	memory=$((1024 / $2))
+	for node in $(seq 0 $(($2 - 1))); do
+		echo "-object memory-backend-ram,id=m$node,size=${memory}M"
+		echo "-numa node,nodeid=$node,memdev=m$node"
+		for cpu in $(seq "$node" "$2" $(($1 - 1))); do
+			echo "-numa cpu,node-id=$node,socket-id=$cpu"
+		done
+	done
+}
+
 # What uses the same directory takes turns, until it ends.  The lock lies beside
 # the directory, which may be deleted.  Usage: lock DIRECTORY
 lock()

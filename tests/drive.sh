@@ -5,7 +5,7 @@
 
 set -eu
 . "$(dirname -- "$0")/lib.sh"
-plan 25
+plan 29
 
 # A line each test, which counts; a test that is skipped here hides something.
 "$scripts/run" >"$output" && status=0 || status=$?

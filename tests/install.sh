@@ -158,7 +158,7 @@ fresh_tree
 sed -i 's/pcpu_create_chunk(gfp_t gfp)/pcpu_create_chunk(void)/' \
 	"$tree/mm/percpu-vm.c" "$tree/mm/percpu.c"
 check_error "another hook is named" \
-	'differs in pcpu_create_chunk\(\).*use a newer kernel' \
+	'differs in pcpu_create_chunk\(\).*see CONTRIBUTING' \
 	"$scripts/check-base" "$tree"
 fresh_tree
 sed -i 's/memalloc_flags_restore/memalloc_restore/' "$tree/include/linux/sched/mm.h"
