@@ -4,16 +4,16 @@
  *
  * mm/percpu.c includes this file where there are several CPUs and an MMU, and
  * decides which pages of a chunk are populated.  In a chunk, every possible CPU
- * owns a unit, and populating page i populates it in every unit.  Each hook
- * handles a range of pages in all units at once: one request for the pages of a
- * node, one pass over the page tables, one flush.  Allocation comes first
- * because it can fail: no page table has been touched then.  Freeing comes last
- * because a CPU can reach a page through its TLB until the flush.
+ * owns a unit, and populating page i populates it in each of these.  Each hook
+ * handles a range of pages in all units at once: it allocates the pages of a
+ * node together, and makes one pass over the page tables and one flush.  Pages
+ * are allocated first: if that fails, no page table has been touched.  They are
+ * freed last because a CPU can reach a page through its TLB until the flush.
  *
- * In between, page pointers are staged in one array, node by node.  All pages
- * of a node come from one request.  Within a node, pages with the same index
- * are neighbours, so that an index which is depopulated alone gives back
- * contiguous memory.  For a node with the units a, b and c:
+ * In between, page pointers are staged in one array, node by node.  Within a
+ * node, pages with the same index are neighbours.  If one index is depopulated
+ * alone, this frees memory as contiguous as it was allocated.  For a node with
+ * the units a, b and c:
  *
  *   a[0] b[0] c[0] a[1] b[1] c[1] a[2] ...
  */
@@ -30,10 +30,10 @@
 #include "pgalloc-track.h"
 #include "vmalloc.h"
 
-/* A whole pageblock would change its mobility type, which fragments memory. */
+/* A whole pageblock is more often claimed from another mobility type. */
 #define PCPU_MAX_ORDER		(pageblock_order - 1)
 
-/* After an order was refused, try it again this many requests later. */
+/* After an order was refused, try it again this many calls later, per node. */
 #define PCPU_ORDER_RETRY	8
 
 /* The most pages to request in bulk, or to free, without rescheduling */
@@ -65,7 +65,7 @@ static u8 pcpu_node_backoff[MAX_NUMNODES];
 /*
  * A pass over a range of pages in all units.  One page table serves many pages
  * and often several units, so the walk restarts at the PGD only for a unit that
- * is not all in the table in use.  Lazy MMU mode is on while @table is set.
+ * is not entirely in the table in use.  Lazy MMU mode is on while @table is set.
  *
  * What is flushed goes from the lowest to the highest unit, unused space in
  * between included: that is cheaper than one flush for each CPU.
@@ -171,7 +171,7 @@ pcpu_chunk_page(struct pcpu_chunk *chunk, unsigned int cpu, int page_idx)
 	       pcpu_addr_to_page((void *)pcpu_chunk_addr(chunk, cpu, page_idx));
 }
 
-/* Free staged pages, which no TLB may translate to any more. */
+/* Free staged pages; no TLB may still map them. */
 static void pcpu_free_pages(struct page **pages, int nr_pages)
 {
 	struct page **end = pages + nr_pages;
@@ -335,7 +335,7 @@ static noinline pte_t *pcpu_walk_to(struct pcpu_walk *walk, unsigned long addr,
 	return pte;
 }
 
-/* For a unit in several tables or in none; the walk is at its first page. */
+/* A unit that spans several tables or has none; the walk is at its first page. */
 static noinline bool
 pcpu_walk_across(struct pcpu_walk *walk, unsigned long addr, pte_t *pte,
 		 struct page **staged, int stride, pcpu_pte_fn pte_fn,
@@ -364,7 +364,7 @@ pcpu_walk_pages(struct pcpu_walk *walk, pcpu_pte_fn pte_fn,
 		pcpu_page_fn page_fn)
 {
 	const int nr_pages = walk->nr_pages;
-	/* So far into a table, or further, the pages of a unit do not fit. */
+	/* From this offset in a table on, the pages of a unit no longer fit. */
 	const unsigned long limit = PMD_SIZE + PAGE_SIZE -
 		min(nr_pages * PAGE_SIZE, PMD_SIZE + PAGE_SIZE);
 	const unsigned long start = (unsigned long)walk->chunk->base_addr +
@@ -485,7 +485,7 @@ static void pcpu_unmap_pages(struct pcpu_walk *walk)
 		pcpu_walk_pages(walk, NULL, pcpu_kmsan_unmap);
 }
 
-/* Map pages of a unit of the first chunk, at boot and without the chunk. */
+/* Map pages of a unit of the first chunk, at boot and without recording it. */
 static __maybe_unused int
 __pcpu_map_pages(unsigned long addr, struct page **pages, int nr_pages,
 		 gfp_t gfp)
@@ -683,7 +683,7 @@ static int __init pcpu_verify_alloc_info(const struct pcpu_alloc_info *ai)
  * is empty, and can spare the pages when the others have enough empty ones for
  * atomic allocations.  What was mapped at boot stays.
  *
- * Return: true if the caller shall have the chunk depopulated.
+ * Return: true if the caller should queue the chunk for depopulation.
  */
 static bool pcpu_should_reclaim_chunk(struct pcpu_chunk *chunk)
 {
