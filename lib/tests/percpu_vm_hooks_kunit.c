@@ -320,21 +320,6 @@ static void test_should_reclaim(struct kunit *test)
 							param->nr_empty_all));
 }
 
-/* What was mapped at boot leads nowhere, but is protected as the rest. */
-static void test_first_chunk(struct kunit *test)
-{
-	struct pcpu_chunk *first = *backend->first_chunk;
-	unsigned int cpu;
-
-	if (is_vmalloc_addr((void *)backend->addr(first, 0, 0)))
-		for_each_possible_cpu(cpu)
-			KUNIT_EXPECT_TRUE(test, percpu_vm_is_kernel(first, cpu, 0));
-	kunit_warning_suppress(test) {
-		KUNIT_EXPECT_NULL(test, backend->page(first, 0, 0));
-		KUNIT_EXPECT_GT(test, KUNIT_SUPPRESSED_WARNING_COUNT(), 0);
-	}
-}
-
 static struct kunit_case percpu_vm_cases[] = {
 	KUNIT_CASE_PARAM(test_range, range_gen_params),
 	KUNIT_CASE(test_sync),
@@ -342,7 +327,6 @@ static struct kunit_case percpu_vm_cases[] = {
 	KUNIT_CASE(test_cpuset),
 	KUNIT_CASE(test_rollback_pages),
 	KUNIT_CASE(test_rollback_chunk),
-	KUNIT_CASE(test_first_chunk),
 	KUNIT_CASE(test_one_page_stays),
 	KUNIT_CASE(test_other_cpu_sees_new_page),
 	KUNIT_CASE_PARAM(test_should_reclaim, policy_gen_params),

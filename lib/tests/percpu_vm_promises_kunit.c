@@ -316,6 +316,21 @@ static void test_page_to_chunk(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, nr_freed(ctx), 3 * nr_cpu_pages(nr));
 }
 
+/* What was mapped at boot leads nowhere, but is protected as the rest. */
+static void test_first_chunk(struct kunit *test)
+{
+	struct pcpu_chunk *first = *backend->first_chunk;
+	unsigned int cpu;
+
+	if (is_vmalloc_addr((void *)backend->addr(first, 0, 0)))
+		for_each_possible_cpu(cpu)
+			KUNIT_EXPECT_TRUE(test, percpu_vm_is_kernel(first, cpu, 0));
+	kunit_warning_suppress(test) {
+		KUNIT_EXPECT_NULL(test, backend->page(first, 0, 0));
+		KUNIT_EXPECT_GT(test, KUNIT_SUPPRESSED_WARNING_COUNT(), 0);
+	}
+}
+
 /* Readers of vmalloc space see the last page of the last unit, too. */
 static void test_area_size(struct kunit *test)
 {
@@ -577,6 +592,7 @@ static struct kunit_case percpu_vm_promises[] = {
 	KUNIT_CASE(test_rollback),
 	KUNIT_CASE_PARAM(test_pieces, pieces_gen_params),
 	KUNIT_CASE(test_page_to_chunk),
+	KUNIT_CASE(test_first_chunk),
 	KUNIT_CASE(test_area_size),
 	KUNIT_CASE(test_entry_in_use),
 	KUNIT_CASE(test_entry_missing),
