@@ -174,7 +174,7 @@ static void pcpu_observe_resched(void)
 	cond_resched();
 }
 
-/* These are macros themselves, at least on some machines. */
+/* These are macros themselves, on some machines or older kernels. */
 #undef pcpu_get_vm_areas
 #undef alloc_pages_node
 #undef alloc_pages_bulk_node

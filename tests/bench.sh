@@ -4,7 +4,9 @@
 
 set -eu
 . "$(dirname -- "$0")/lib.sh"
-plan 15
+plan 18
+
+"$scripts/packages" plot
 
 # Usage: log BACKEND POPULATE FRAGMENTS
 log()
@@ -47,6 +49,26 @@ check "instructions an object" entry cgroup replacement 1200
 check "table" grep -qE '^ +4 +2 +100 +100 +1.00 +1.00 +2.00 +8$' "$work/table"
 check "rows without a difference" grep -qE '^ +4 alloc_percpu 64 +6 +6 +1.00 +2.00$' "$work/table"
 check "free blocks" grep -qE '^ +4 +1 after +7 +9 +5 +5 +38 +38$' "$work/table"
+# For 64 CPUs it is drawn as well.
+mkdir "$work/plot"
+for backend in stock replacement; do
+	sed 's/cpus=4/cpus=64/; s/pages=2/pages=1/' "$work/$backend-4-1.log" \
+		>"$work/plot/$backend-64-1.log"
+done
+"$scripts/bench-report" "$work/plot" >/dev/null
+check "data of the plot" grep -qx '"memory cgroup" 2400.0 1200.0' \
+	"$work/plot/bench.dat"
+draw()
+{
+	(cd "$work/plot" && gnuplot "$top/bench/bench.gnuplot") &&
+		grep -q 50% "$work/plot/bench.svg"
+}
+check "the plot" draw
+names_work()
+{
+	grep -nF "$work" "$work/plot/bench.svg"
+}
+check "which names no directory" test -z "$(names_work)"
 two_logs()
 {
 	"$scripts/bench-report" "$work/stock-4-1.log" \

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * KUnit cases for the per-CPU allocator as a whole, whatever its backend.
- */
+/* KUnit cases for the per-CPU allocator as a whole, whatever its backend */
 
 #include <linux/prandom.h>
 #include <linux/workqueue.h>

@@ -208,10 +208,7 @@ static int nr_free_of(struct page **pages, int nr)
 	return nr_free;
 }
 
-/*
- * A page that somebody holds, or that is poisoned and lost for good, is not freed;
- * all others are.
- */
+/* A page that is held, or poisoned and lost for good, is not freed; others are. */
 static void test_one_page_stays(struct kunit *test)
 {
 	const int nr_passes = IS_ENABLED(CONFIG_MEMORY_FAILURE) ? 6 : 3;

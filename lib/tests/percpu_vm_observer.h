@@ -82,7 +82,6 @@ extern const struct percpu_vm_range {
 	int		start;		/* from the end of the unit if negative */
 	int		end;		/* the same, if not positive */
 } percpu_vm_ranges[6];
-
 void percpu_vm_get_range(struct kunit *test, int *start, int *end);
 void percpu_vm_need_pages(struct kunit *test, int nr);
 void percpu_vm_move_cpu(unsigned int cpu, int node);

@@ -250,10 +250,7 @@ static const struct pieces_case {
 KUNIT_ARRAY_PARAM_DESC(pieces, pieces_cases, name);
 KUNIT_ARRAY_PARAM_DESC(range, percpu_vm_ranges, name);
 
-/*
- * An order that was refused is not tried again until some requests later, and
- * what is left comes in bulk.
- */
+/* A refused order is retried some calls later, and what is left comes in bulk. */
 static void test_pieces(struct kunit *test)
 {
 	const struct pieces_case *param = test->param_value;
@@ -395,10 +392,7 @@ static void test_entry_missing(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, percpu_vm_nr_mapped(ctx), 0);
 }
 
-/*
- * Pages that still wait for a flush get it before anything is staged for which they
- * leave no room, or that would be mapped.
- */
+/* Pages that still wait for a flush get it before others are staged or mapped. */
 static void test_forgotten_flush(struct kunit *test)
 {
 	struct percpu_vm_test *ctx = test->priv;

@@ -76,6 +76,7 @@ pcpu_get_vm_areas_gfp(const unsigned long *offsets, const size_t *sizes,
 	memalloc_restore_scope(flags);
 	return areas;
 }
+
 #define pcpu_get_vm_areas	pcpu_get_vm_areas_gfp
 
 /* Unless include/linux/kmsan.h has "page_shift, gfp_t gfp_mask", as in 7.2 */
