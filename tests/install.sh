@@ -5,7 +5,7 @@
 
 set -eu
 . "$(dirname -- "$0")/lib.sh"
-plan 55
+plan 56
 
 source=$("$scripts/kernel-source")
 tree="$work/it's a tree"
@@ -270,3 +270,11 @@ if unshare -m sh -c "$read_only" 2>/dev/null; then
 else
 	skipped "a tree that cannot be written" "needs root to mount one"
 fi
+
+# A section of guest/RESULTS.md takes the place of the former one of that name.
+for section in One:a Two:b One:c; do
+	echo "${section#*:}" | "$work/copy/scripts/results" "${section%:*}"
+done
+check "sections of results" \
+	test "$(grep -xE '## (One|Two)|[abc]' "$work/copy/guest/RESULTS.md" |
+		paste -sd ' ' -)" = '## Two b ## One c'

@@ -4,7 +4,7 @@
 
 set -eu
 . "$(dirname -- "$0")/lib.sh"
-plan 74
+plan 81
 
 "$scripts/packages" build check
 source=$("$scripts/kernel-source")
