@@ -44,12 +44,6 @@ struct memory {
 	unsigned int	order;
 };
 
-static const struct memory memories[] = {
-	{ "booted",	MAX_PAGE_ORDER },
-	{ "fours",	2 },
-	{ "singles",	0 },
-};
-
 /**
  * struct figure - what an operation takes, in nanoseconds
  * @first: the least of the first cycles, which find no page tables
@@ -85,6 +79,21 @@ static void __init report(const struct memory *memory, const char *op,
 		num_possible_cpus(), num_online_nodes(), memory->name, unit,
 		size, op, figure->first, figure->least,
 		div64_u64(figure->sum, figure->nr));
+}
+
+/* How many blocks of an order could be made of what is free? */
+static unsigned long __init nr_free_blocks(unsigned int order)
+{
+	unsigned long nr = 0;
+	struct zone *zone;
+	unsigned int i;
+
+	/* lists of pages that each CPU keeps for itself are not looked at */
+	backend->nr_free();
+	for_each_populated_zone(zone)
+		for (i = order; i < NR_PAGE_ORDERS; i++)
+			nr += zone->free_area[i].nr_free << (i - order);
+	return nr;
 }
 
 /*
@@ -313,20 +322,6 @@ static int __init bench_alloc(const struct memory *memory, size_t size, int nr,
 	return 0;
 }
 
-/* How many huge pages could be made of what is free? */
-static unsigned long __init nr_free_huge(void)
-{
-	unsigned long nr = 0;
-	struct zone *zone;
-	int order;
-
-	for_each_populated_zone(zone)
-		for (order = PMD_ORDER; order < NR_PAGE_ORDERS; order++)
-			nr += zone->free_area[order].nr_free <<
-			      (order - PMD_ORDER);
-	return nr;
-}
-
 /* A page of another mobility type was taken, since there was none of ours. */
 static void count_extfrag(void *nr, struct page *page, int alloc_order,
 			  int fallback_order, int alloc_type, int fallback_type)
@@ -338,10 +333,9 @@ static void __init report_fragments(const char *when, long nr_extfrag)
 {
 	int nr_percpu = backend->settle();
 
-	backend->nr_free();
 	pr_info("cpus=%u nodes=%u op=fragments when=%s huge=%lu percpu=%d extfrag=%ld\n",
-		num_possible_cpus(), num_online_nodes(), when, nr_free_huge(),
-		nr_percpu, nr_extfrag);
+		num_possible_cpus(), num_online_nodes(), when,
+		nr_free_blocks(PMD_ORDER), nr_percpu, nr_extfrag);
 }
 
 /*
@@ -396,15 +390,22 @@ static int __init bench_fragments(void)
 	return 0;
 }
 
-static int __init bench_memory(const struct memory *memory)
+static int __init bench_pages(const struct memory *memory)
 {
 	static const int pages[] = { 1, 2, 4, 9, 32 };
-	static const size_t bytes[] = { 64, 512, 2048, 32768 };
 	int i, err;
 
 	err = bench_hooks(memory, pages, ARRAY_SIZE(pages));
 	for (i = 0; i < ARRAY_SIZE(pages) && !err; i++)
 		err = bench_floor(memory, pages[i]);
+	return err;
+}
+
+static int __init bench_objects(const struct memory *memory)
+{
+	static const size_t bytes[] = { 64, 512, 2048, 32768 };
+	int i, err = 0;
+
 	for (i = 0; i < ARRAY_SIZE(bytes) && !err; i++)
 		err = bench_alloc(memory, bytes[i], 1, "alloc_percpu",
 				  "free_percpu");
@@ -414,23 +415,39 @@ static int __init bench_memory(const struct memory *memory)
 	return err;
 }
 
+/* Was memory broken until the end?  On an idle machine, it was. */
+static int __init bench_broken(const struct memory *memory)
+{
+	unsigned long *held = break_memory(memory), nr_larger;
+	int err;
+
+	if (!held)
+		return -ENOMEM;
+
+	err = bench_pages(memory) ?: bench_objects(memory);
+	nr_larger = nr_free_blocks(memory->order + 1);
+	if (nr_larger)
+		pr_warn("memory=%s has %lu larger blocks, found afterwards\n",
+			memory->name, nr_larger);
+	mend_memory(held);
+	return err;
+}
+
+/*
+ * mm/percpu.c keeps an empty chunk populated.  When that is given up in another
+ * state of memory, blocks are free again as large as they were: hence the orders
+ * rise, and the hooks, which leave nothing behind, are first, without tables.
+ */
 static int __init percpu_vm_benchmark(void)
 {
-	unsigned long *held;
-	int i, err;
-
-	err = bench_memory(&memories[0]);
-	if (!err)
-		err = bench_fragments();
-	for (i = 1; i < ARRAY_SIZE(memories) && !err; i++) {
-		held = break_memory(&memories[i]);
-		if (!held)
-			err = -ENOMEM;
-		else
-			err = bench_memory(&memories[i]);
-		if (held)
-			mend_memory(held);
-	}
+	static const struct memory singles = { "singles", 0 };
+	static const struct memory fours = { "fours", 2 };
+	static const struct memory booted = { "booted", MAX_PAGE_ORDER };
+	const int err = bench_pages(&booted) ?:
+			bench_broken(&singles) ?:
+			bench_broken(&fours) ?:
+			bench_objects(&booted) ?:
+			bench_fragments();
 
 	if (err)
 		pr_err("ended early with %d\n", err);
