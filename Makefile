@@ -28,7 +28,8 @@
 # ACCEL=kvm       use hardware virtualisation; default: tcg, which needs none
 # QUICK=1         bench 4 and 64 CPUs only
 # SIGNOFF=1       add your Signed-off-by to the series
-# V=2             make version 2 of the series
+# REROLL=2        make version 2 of the series
+# V=1             show the commands that are run
 # TIMEOUT=<secs>  until a guest is considered hung; default: 900, for kunit 300
 
 help:

@@ -263,3 +263,11 @@ kernel_version()
 	awk '/^(VERSION|PATCHLEVEL|SUBLEVEL) = [0-9]+$/ { v = v "." $3 }
 	     END { print substr(v, 2) }' "$1/Makefile"
 }
+
+# V=1 is for the kernel's build, too.
+case ${V:-} in
+*1*)
+	export KBUILD_VERBOSE=1
+	set -x
+	;;
+esac

@@ -5,7 +5,7 @@
 
 set -eu
 . "$(dirname -- "$0")/lib.sh"
-plan 28
+plan 29
 
 in_make()
 {
@@ -56,6 +56,11 @@ spotless()
 		'^(LLVM|CROSS_|KC|MAKEF|GIT_DIR|CDPATH)' "$work/env"
 }
 check "what a user exports for builds reaches none" spotless
+verbose()
+{
+	environment V=1 2>&1 | grep -x '+ umask'
+}
+check "V=1 shows commands" verbose
 homeless()
 {
 	environment -u HOME XDG_CACHE_HOME=relative | grep -x "$build/.*"

@@ -8,7 +8,6 @@ set -eu
 plan 1
 
 "$scripts/packages" build analysis
-unset V
 source=$("$scripts/kernel-source")
 
 # coccicheck looks at all files of a directory.

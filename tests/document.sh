@@ -8,7 +8,6 @@ set -eu
 plan 13
 
 "$scripts/packages" build document
-unset V
 source=$("$scripts/kernel-source")
 lock "$build/replacement"
 tree=$("$scripts/make-tree" replacement 2>/dev/null)

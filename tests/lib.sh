@@ -2,6 +2,7 @@
 # What all tests share.  Sourced as the first thing that they do.
 # shellcheck shell=sh disable=SC2034
 
+unset V		# what is printed is compared
 . "$(dirname -- "$0")/../scripts/lib.sh"
 
 scripts=$top/scripts

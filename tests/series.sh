@@ -8,7 +8,7 @@ set -eu
 plan 66
 
 "$scripts/packages" build check series
-unset KDIR V SIGNOFF
+unset KDIR REROLL SIGNOFF
 source=$("$scripts/kernel-source")
 series=$work/series
 
@@ -234,13 +234,13 @@ END
 sed -i '3s/^/Better: /' "$work/copy/series/patches/2-backend"
 version_2()
 {
-	env V=2 "$work/copy/scripts/series" "$series" || return 1
+	env REROLL=2 "$work/copy/scripts/series" "$series" || return 1
 	! ls "$series"/0* 2>/dev/null &&
 		ls "$series"/v2-0000-cover-letter.patch &&
 		ls "$series-v1.bundle" "$series-v2.bundle"
 }
 cover=$series/v2-0000-cover-letter.patch
-check "V=2" version_2
+check "REROLL=2" version_2
 check "its patches say so" test \
 	"$(grep -l '^Subject: \[PATCH v2 [1-9]/' "$series"/*.patch | wc -l)" = \
 	"$(echo "$messages" | wc -w)"
@@ -249,10 +249,10 @@ check "its cover letter has the changelog" \
 	"$(grep -A 2 '^Changes since v1:' "$cover")"
 check "and a range-diff" grep '^    +.*Better: ' "$cover"
 
-check_error "V=2 needs what was sent" 'needs .*-v1.bundle to compare with' \
-	env V=2 "$scripts/series" "$work/never"
-check_error "V=x" 'is not the number of a version' \
-	env V=x "$scripts/series" "$series"
+check_error "REROLL=2 needs what was sent" 'needs .*-v1.bundle to compare with' \
+	env REROLL=2 "$scripts/series" "$work/never"
+check_error "REROLL=x" 'is not the number of a version' \
+	env REROLL=x "$scripts/series" "$series"
 mkdir "$work/other"
 echo mine >"$work/other/0001-mine.patch"
 check_error "a directory with other patches" 'patches of something else' \

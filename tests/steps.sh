@@ -8,7 +8,7 @@ set -eu
 plan 19
 
 "$scripts/packages" build series analysis
-unset KDIR V SIGNOFF
+unset KDIR REROLL SIGNOFF
 source=$("$scripts/kernel-source")
 tree=$build/steps/src
 be_somebody
