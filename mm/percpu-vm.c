@@ -11,9 +11,8 @@
  * freed last because a CPU can reach a page through its TLB until the flush.
  *
  * In between, page pointers are staged in one array, node by node.  Within a
- * node, pages with the same index are neighbours.  If one index is depopulated
- * alone, this frees memory as contiguous as it was allocated.  For a node with
- * the units a, b and c:
+ * node, pages with the same index are neighbours, so depopulating one index
+ * frees runs as contiguous as were allocated.  With the units a, b and c:
  *
  *   a[0] b[0] c[0] a[1] b[1] c[1] a[2] ...
  */
@@ -56,8 +55,9 @@ static struct pcpu_unit *pcpu_cpu_units;
 static int pcpu_nr_cpu_units;
 static struct page **pcpu_staged;
 
-/* Staged pages to free after the next TLB flush; a walk stages behind them. */
+/* Staged pages of a chunk, to free after its TLB flush; a walk stages behind. */
 static int pcpu_nr_unmapped;
+static struct pcpu_chunk *pcpu_unmapped_chunk;
 
 /* How far below PCPU_MAX_ORDER to start on a node, in 1/PCPU_ORDER_RETRY */
 static u8 pcpu_node_backoff[MAX_NUMNODES];
@@ -67,8 +67,8 @@ static u8 pcpu_node_backoff[MAX_NUMNODES];
  * and often several units, so the walk restarts at the PGD only for a unit that
  * is not entirely in the table in use.  Lazy MMU mode is on while @table is set.
  *
- * What is flushed goes from the lowest to the highest unit, unused space in
- * between included: that is cheaper than one flush for each CPU.
+ * Flushes cover everything from the lowest to the highest unit, gaps included:
+ * that is cheaper than one flush for each CPU.
  */
 struct pcpu_walk {
 	struct pcpu_chunk	*chunk;
@@ -77,7 +77,7 @@ struct pcpu_walk {
 	unsigned long		flush_start;
 	unsigned long		flush_end;
 	pte_t			*table;		/* page-table page in use */
-	unsigned long		base;		/* its address, or VMALLOC_END */
+	unsigned long		base;		/* its address, else VMALLOC_END */
 	pgtbl_mod_mask		mask;		/* levels that were modified */
 	gfp_t			gfp;
 };
@@ -115,7 +115,7 @@ static int pcpu_cmp_units(const void *a, const void *b)
 static void pcpu_sort_units(void)
 {
 	struct pcpu_unit *units = pcpu_cpu_units;
-	bool sorted = units->nr;
+	bool sorted = units->nr;	/* 0 until they are for the first time */
 	int i, node, first = 0;
 
 	/* A CPU that is brought up can turn out to be on another node. */
@@ -364,14 +364,14 @@ pcpu_walk_pages(struct pcpu_walk *walk, pcpu_pte_fn pte_fn,
 		pcpu_page_fn page_fn)
 {
 	const int nr_pages = walk->nr_pages;
-	/* From this offset in a table on, the pages of a unit no longer fit. */
+	/* Where the pages of a unit no longer fit in a table; negative ones wrap. */
 	const unsigned long limit = PMD_SIZE + PAGE_SIZE -
 		min(nr_pages * PAGE_SIZE, PMD_SIZE + PAGE_SIZE);
 	const unsigned long start = (unsigned long)walk->chunk->base_addr +
 				    walk->page_start * PAGE_SIZE;
 	const struct pcpu_unit *unit = pcpu_cpu_units;
 	const struct pcpu_unit *last = unit + pcpu_nr_cpu_units, *end;
-	const pgprot_t prot = PAGE_KERNEL;
+	const pgprot_t prot = PAGE_KERNEL;	/* once: x86 computes it */
 	struct page **first = pcpu_staged + pcpu_nr_unmapped;
 	int stride;
 
@@ -419,7 +419,7 @@ pcpu_map(struct pcpu_walk *walk, unsigned long addr, pte_t *pte,
 	if (!pte || WARN_ON_ONCE(!pte_none(ptep_get(pte))))
 		return false;
 
-	/* No page is found by its address without its chunk. */
+	/* free_percpu() gets to the chunk by way of the entry. */
 	pcpu_set_page_chunk(page, walk->chunk);
 	set_pte_at(&init_mm, addr, pte, mk_pte(page, prot));
 	return true;
@@ -441,7 +441,7 @@ pcpu_unmap(struct pcpu_walk *walk, unsigned long addr, pte_t *pte,
 	return true;
 }
 
-/* Undo pcpu_map() as far as it got: what else is mapped there is not ours. */
+/* Unmap what pcpu_map() mapped; what else is mapped there is not ours. */
 static bool pcpu_undo_map(struct pcpu_walk *walk, unsigned long addr,
 			  pte_t *pte, struct page **staged, pgprot_t prot)
 {
@@ -494,7 +494,7 @@ __pcpu_map_pages(unsigned long addr, struct page **pages, int nr_pages,
 					PAGE_KERNEL, pages, PAGE_SHIFT, gfp);
 }
 
-/* Flush the TLB for a range that has all unmapped pages, and free them. */
+/* Flush the TLB for a range that covers all unmapped pages, then free them. */
 static void pcpu_flush_and_free(unsigned long start, unsigned long end)
 {
 	flush_tlb_kernel_range(start, end);
@@ -522,7 +522,7 @@ static int pcpu_map_pages(struct pcpu_walk *walk)
 		pcpu_walk_pages(walk, NULL, pcpu_kmsan_unmap);
 	pcpu_pre_unmap_flush(walk);
 	pcpu_walk_pages(walk, pcpu_pte_find, pcpu_undo_map);
-	/* A TLB may remember those that were mapped for a moment. */
+	/* TLBs may have cached the short-lived mappings. */
 	pcpu_nr_unmapped = walk->nr_pages * pcpu_nr_cpu_units;
 	pcpu_flush_and_free(walk->flush_start, walk->flush_end);
 	return -ENOMEM;
@@ -546,16 +546,14 @@ static int pcpu_populate_chunk(struct pcpu_chunk *chunk, int page_start,
 	int err;
 
 	lockdep_assert_held(&pcpu_alloc_mutex);
-	/* Has mm/percpu.c not asked for a flush? */
+	/* The caller has forgotten to flush after depopulating. */
 	if (WARN_ON_ONCE(pcpu_nr_unmapped))
 		pcpu_flush_and_free(VMALLOC_START, VMALLOC_END);
 
-	err = pcpu_alloc_pages(pcpu_staged, walk.nr_pages, gfp | __GFP_HIGHMEM);
-	if (!err)
-		err = pcpu_map_pages(&walk);
+	err = pcpu_alloc_pages(pcpu_staged, walk.nr_pages, gfp | __GFP_HIGHMEM) ?:
+	      pcpu_map_pages(&walk);
 	if (!err)
 		pcpu_post_map_flush(&walk);
-
 	return err;
 }
 
@@ -576,12 +574,14 @@ static void pcpu_depopulate_chunk(struct pcpu_chunk *chunk, int page_start,
 	const int nr = walk.nr_pages * pcpu_nr_cpu_units;
 
 	lockdep_assert_held(&pcpu_alloc_mutex);
-	if (WARN_ON_ONCE(pcpu_nr_unmapped + nr >
-			 pcpu_unit_pages * pcpu_nr_cpu_units))
+	if (WARN_ON_ONCE(pcpu_nr_unmapped &&
+			 (pcpu_unmapped_chunk != chunk || pcpu_nr_unmapped + nr >
+			  pcpu_unit_pages * pcpu_nr_cpu_units)))
 		pcpu_flush_and_free(VMALLOC_START, VMALLOC_END);
 
 	pcpu_unmap_pages(&walk);
 	pcpu_nr_unmapped += nr;
+	pcpu_unmapped_chunk = chunk;
 }
 
 /**
@@ -636,7 +636,7 @@ static struct pcpu_chunk *pcpu_create_chunk(gfp_t gfp)
 
 /**
  * pcpu_destroy_chunk - give up a chunk
- * @chunk: the chunk with no page populated any more, or NULL
+ * @chunk: the chunk, fully depopulated, or NULL
  */
 static void pcpu_destroy_chunk(struct pcpu_chunk *chunk)
 {
@@ -644,7 +644,7 @@ static void pcpu_destroy_chunk(struct pcpu_chunk *chunk)
 		return;
 
 	if (pcpu_nr_unmapped)	/* mm/percpu.c has not asked for a flush */
-		pcpu_post_unmap_tlb_flush(chunk, 0, pcpu_unit_pages);
+		pcpu_post_unmap_tlb_flush(pcpu_unmapped_chunk, 0, pcpu_unit_pages);
 
 	trace_percpu_destroy_chunk(chunk->base_addr);
 	pcpu_stats_chunk_dealloc();
@@ -678,10 +678,10 @@ static int __init pcpu_verify_alloc_info(const struct pcpu_alloc_info *ai)
  * pcpu_should_reclaim_chunk - decide whether to reclaim empty pages of a chunk
  * @chunk: the chunk, in which something was just freed
  *
- * A chunk that was isolated by an earlier reclaim gives up all pages that have
- * fallen empty since.  Another chunk is worth the effort when a quarter of it
- * is empty, and can spare the pages when the others have enough empty ones for
- * atomic allocations.  What was mapped at boot stays.
+ * A chunk that an earlier reclaim has isolated gives up every page that has
+ * become empty since.  Any other chunk is reclaimed if at least a quarter of it
+ * is empty and the remaining chunks still have enough empty pages for atomic
+ * allocations.  What was mapped at boot stays.
  *
  * Return: true if the caller should queue the chunk for depopulation.
  */

@@ -53,10 +53,10 @@ struct percpu_vm_call {
 };
 
 /**
- * struct percpu_vm_observer - someone who wants to know
- * @task: for whom the backend does something
- * @call: called for each thing that it does; when this returns false what can
- *	  fail does.  The bulk allocator stops at the number left in the call.
+ * struct percpu_vm_observer - follows what the backend does
+ * @task: the task whose calls of the backend are followed
+ * @call: called for each operation; returns false to make it fail, if it can.
+ *	  The bulk allocator stops at the number left in the call.
  */
 struct percpu_vm_observer {
 	struct task_struct *task;

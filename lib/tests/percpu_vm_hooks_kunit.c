@@ -251,8 +251,8 @@ static long read_first_word(void *addr)
 
 /*
  * The real thing: all CPUs have a translation, the page behind it changes, and
- * none may see the old one.  The old page is held lest it is used again, and the new
- * one is written to through another address.
+ * none may see the old one.  The old page is held so that it is not used again,
+ * and the new one is written to through another address.
  */
 static void test_other_cpu_sees_new_page(struct kunit *test)
 {

@@ -6,7 +6,7 @@
 
 #include "percpu_vm_observer.h"
 
-/* A promise of our backend, which others do not even make */
+/* A guarantee that only the new backend gives */
 static void promise(struct percpu_vm_test *ctx, bool kept, const char *what)
 {
 	if (!kept && ctx->nr_broken++ < 5)
@@ -392,7 +392,7 @@ void percpu_vm_expect_filled(struct kunit *test, struct pcpu_chunk *chunk,
 					    "CPU %u, page %d", cpu, i);
 }
 
-/* Where else than on x86, entries hold more, or are elsewhere. */
+/* Other architectures than x86 have other bits in entries, or elsewhere. */
 bool percpu_vm_is_kernel(struct pcpu_chunk *chunk, unsigned int cpu, int i)
 {
 	pte_t expected = mk_pte(percpu_vm_page(chunk, cpu, i), PAGE_KERNEL);

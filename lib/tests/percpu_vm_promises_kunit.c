@@ -2,8 +2,6 @@
 /*
  * KUnit cases for what only this mm/percpu-vm.c promises: how it goes about its
  * work, and that nothing is left of what fails or cannot happen.
- *
- * In each of them the observer's promises have to be kept, too.
  */
 
 #include <linux/bitmap.h>
@@ -397,37 +395,43 @@ static void test_forgotten_flush(struct kunit *test)
 {
 	struct percpu_vm_test *ctx = test->priv;
 	int nr = ctx->layout.unit_pages, err = 0, i;
-	struct pcpu_chunk *other;
 
+	percpu_vm_need_pages(test, 2);
 	KUNIT_ASSERT_TRUE(test, percpu_vm_renew(ctx));
-	other = ctx->spare[0];
 	KUNIT_ASSERT_EQ(test, 0, percpu_vm_populate(ctx->chunk, 0, nr));
-	KUNIT_ASSERT_EQ(test, 0, percpu_vm_populate(other, 0, nr));
+	KUNIT_ASSERT_EQ(test, 0, percpu_vm_populate(ctx->spare[0], 1, nr));
 	percpu_vm_watch(ctx, 0, nr);
 	kunit_warning_suppress(test) {
 		scoped_guard(mutex, backend->mutex) {
-			backend->depopulate(ctx->chunk, 0, nr);
+			backend->depopulate(ctx->chunk, 0, 1);
 			KUNIT_EXPECT_EQ(test, nr_freed(ctx), 0);
-			backend->depopulate(other, 0, nr);
-			KUNIT_EXPECT_EQ(test, nr_freed(ctx), nr_cpu_pages(nr));
-			err = backend->populate(other, 0, nr, TEST_GFP);
+			backend->depopulate(ctx->spare[0], 1, nr);
+			KUNIT_EXPECT_EQ(test, nr_freed(ctx), nr_cpu_pages(1));
+			err = backend->populate(ctx->chunk, 0, 1, TEST_GFP);
 		}
 		KUNIT_EXPECT_EQ(test, KUNIT_SUPPRESSED_WARNING_COUNT(), 2);
 	}
 	KUNIT_ASSERT_EQ(test, err, 0);
-	KUNIT_EXPECT_EQ(test, nr_freed(ctx), 2 * nr_cpu_pages(nr));
-	percpu_vm_depopulate(other, 0, nr);
+	KUNIT_EXPECT_EQ(test, nr_freed(ctx), nr_cpu_pages(nr));
+	/* nor is there room for what is depopulated twice */
+	kunit_warning_suppress(test)
+		scoped_guard(mutex, backend->mutex) {
+			backend->depopulate(ctx->chunk, 0, nr);
+			backend->depopulate(ctx->chunk, 0, 1);
+			KUNIT_EXPECT_EQ(test, nr_freed(ctx), nr_cpu_pages(2 * nr));
+			backend->flush(ctx->chunk, 0, 1);
+		}
 	for (i = 0; i < 2; i++) {
 		struct percpu_vm_flush *flush = &ctx->seen.flushes[2 * i + 1];
 
 		KUNIT_EXPECT_EQ(test, flush->event, PERCPU_VM_FLUSH_TLB);
 		KUNIT_EXPECT_EQ(test, flush->start, VMALLOC_START);
 		KUNIT_EXPECT_EQ(test, flush->end, VMALLOC_END);
-		KUNIT_EXPECT_EQ(test, flush->nr_freed, i * nr_cpu_pages(nr));
+		KUNIT_EXPECT_EQ(test, flush->nr_freed, i * nr_cpu_pages(1));
 	}
 }
 
-/* One flush for several depopulations, also where mm/percpu.c asks for none */
+/* One flush for several depopulations, at the latest when a chunk is destroyed */
 static void test_flush_destroy(struct kunit *test)
 {
 	struct needs needs = needs_of(test, 1, 4, 0);
@@ -435,6 +439,7 @@ static void test_flush_destroy(struct kunit *test)
 	int nr_runs = INT_MAX;
 
 	percpu_vm_need_pages(test, 4);
+	KUNIT_ASSERT_TRUE(test, percpu_vm_renew(ctx));
 	percpu_vm_watch(ctx, 0, ctx->layout.unit_pages);
 	KUNIT_ASSERT_EQ(test, 0, percpu_vm_populate(ctx->chunk, 1, 4));
 	/* what has one index on a node is contiguous, but for ends of blocks */
@@ -445,17 +450,14 @@ static void test_flush_destroy(struct kunit *test)
 		backend->depopulate(ctx->chunk, 2, 4);
 		backend->depopulate(ctx->chunk, 1, 2);
 		KUNIT_EXPECT_EQ(test, nr_freed(ctx), 0);
-		backend->destroy_chunk(ctx->chunk);
+		backend->destroy_chunk(ctx->spare[--ctx->nr_spare]);
 	}
-	ctx->chunk = NULL;
 	KUNIT_EXPECT_LE(test, ctx->seen.calls[PERCPU_VM_FREE], nr_runs);
 	KUNIT_EXPECT_EQ(test, ctx->seen.nr_flushes, 3);
 	KUNIT_EXPECT_EQ(test, nr_freed(ctx), nr_cpu_pages(3));
 	percpu_vm_expect_flush(test, 2, PERCPU_VM_FLUSH_TLB, false);
 
 	/* where nothing waits there is nothing to flush */
-	ctx->chunk = percpu_vm_create();
-	KUNIT_ASSERT_NOT_NULL(test, ctx->chunk);
 	percpu_vm_destroy(ctx->chunk);
 	ctx->chunk = NULL;
 	KUNIT_EXPECT_EQ(test, ctx->seen.nr_flushes, 3);
@@ -521,7 +523,7 @@ static void test_should_reclaim_small(struct kunit *test)
 							 2, 100));
 }
 
-/* A random walk, beside which it is written down what has to be populated */
+/* Random operations, compared with a bitmap of what has to be populated */
 static void test_model(struct kunit *test)
 {
 	struct percpu_vm_test *ctx = test->priv;
