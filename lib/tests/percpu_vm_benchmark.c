@@ -112,8 +112,10 @@ static unsigned long * __init break_memory(const struct memory *memory)
 
 	/* what is on the lists of each CPU would join what is given back */
 	backend->nr_free();
-	while ((page = alloc_page(gfp)))
+	while ((page = alloc_page(gfp))) {
 		__set_bit(page_to_pfn(page), held);
+		cond_resched();
+	}
 	for_each_set_bit(pfn, held, max_pfn) {
 		if (pfn >> memory->order & 1)
 			continue;
@@ -188,6 +190,8 @@ static int __init bench_hooks(const struct memory *memory, const int *pages,
 						      &populate, &depopulate) :
 					  -ENOMEM;
 		}
+		if (err)
+			break;
 		report(memory, "populate", "pages", pages[i], &populate);
 		report(memory, "depopulate", "pages", pages[i], &depopulate);
 	}
@@ -393,10 +397,13 @@ static int __init bench_fragments(void)
 static int __init bench_pages(const struct memory *memory)
 {
 	static const int pages[] = { 1, 2, 4, 9, 32 };
-	int i, err;
+	int nr = ARRAY_SIZE(pages), i, err;
 
-	err = bench_hooks(memory, pages, ARRAY_SIZE(pages));
-	for (i = 0; i < ARRAY_SIZE(pages) && !err; i++)
+	/* a unit can have fewer, where pages are big */
+	while (pages[nr - 1] > backend->layout().unit_pages)
+		nr--;
+	err = bench_hooks(memory, pages, nr);
+	for (i = 0; i < nr && !err; i++)
 		err = bench_floor(memory, pages[i]);
 	return err;
 }
