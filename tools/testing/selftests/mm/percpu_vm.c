@@ -551,8 +551,8 @@ TEST_F_TIMEOUT(percpu_vm, users, 60 + 10 * ARRAY_SIZE(all_users))
 		sleep(2);
 		EXPECT_EQ(stop_children(), 0);
 		EXPECT_EQ(!shared->nr_used, shared->unusable[i]);
-		ksft_print_msg("%ld times a %s in 2 s\n", shared->nr_used,
-			       all_users[i].name);
+		ksft_print_msg("%s: %ld in 2 s\n", all_users[i].name,
+			       shared->nr_used);
 	}
 }
 
@@ -683,7 +683,7 @@ TEST_F_TIMEOUT(percpu_vm, io_flusher, 300)
 	ksft_print_msg("%d BPF maps\n", nr);
 }
 
-/* From here on, only what was asked for.  The log says where memory runs out. */
+/* The tests below are destructive.  The log says where memory runs out. */
 
 static const char *not_asked_for(void)
 {
@@ -871,7 +871,7 @@ TEST_F_TIMEOUT(percpu_vm, together, SECONDS + 240)
 	close(map);
 	cg_write("/dev", "kmsg", "percpu_vm: together ends");
 	EXPECT_GT(shared->nr_used, 0);
-	ksft_print_msg("%ld users, %d times a CPU, %ld OOM kills, %d s\n",
+	ksft_print_msg("%ld users, %d CPUs switched, %ld OOM kills, %d s\n",
 		       shared->nr_used, nr_cpus, oom_kills(dir), SECONDS);
 }
 
