@@ -18,6 +18,7 @@
 #include <linux/mm.h>
 #include <linux/mm_inline.h>
 #include <linux/mmzone.h>
+#include <linux/moduleparam.h>
 #include <linux/nodemask.h>
 #include <linux/percpu.h>
 #include <linux/percpu-vm.h>
@@ -33,6 +34,10 @@
 #define ROUNDS		10
 
 static const struct percpu_vm_backend *const backend = &percpu_vm_backend;
+
+static bool run = true;
+module_param(run, bool, 0);
+MODULE_PARM_DESC(run, "measure while booting (default: on)");
 
 /**
  * struct memory - a state of free memory to measure in
@@ -450,12 +455,15 @@ static int __init percpu_vm_benchmark(void)
 	static const struct memory singles = { "singles", 0 };
 	static const struct memory fours = { "fours", 2 };
 	static const struct memory booted = { "booted", MAX_PAGE_ORDER };
-	const int err = bench_pages(&booted) ?:
-			bench_broken(&singles) ?:
-			bench_broken(&fours) ?:
-			bench_objects(&booted) ?:
-			bench_fragments();
+	int err;
 
+	if (!run)
+		return 0;
+	err = bench_pages(&booted) ?:
+	      bench_broken(&singles) ?:
+	      bench_broken(&fours) ?:
+	      bench_objects(&booted) ?:
+	      bench_fragments();
 	if (err)
 		pr_err("ended early with %d\n", err);
 	return err;
