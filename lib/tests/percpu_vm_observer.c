@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * What the cases for the backend of the per-CPU allocator share.  See
- * Documentation/mm/percpu-vm.rst for what the hooks promise.
- */
+/* What the KUnit cases for mm/percpu-vm.c share, see Documentation/mm/percpu-vm.rst */
 
 #include "percpu_vm_observer.h"
 
@@ -342,12 +339,13 @@ void percpu_vm_depopulate(struct pcpu_chunk *chunk, int start, int end)
 	backend->flush(chunk, start, end);
 }
 
-/* Go on with another chunk, and keep this one; false if there are no more. */
+/* Go on with another chunk, and keep this one; false if that is too many. */
 bool percpu_vm_renew(struct percpu_vm_test *ctx)
 {
 	struct pcpu_chunk *chunk = NULL;
 
-	if (ctx->nr_spare < ARRAY_SIZE(ctx->spare))
+	if (ctx->nr_spare < ARRAY_SIZE(ctx->spare) &&
+	    si_mem_available() > totalram_pages() / 2)
 		chunk = percpu_vm_create();
 	if (!chunk)
 		return false;
