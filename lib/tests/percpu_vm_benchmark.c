@@ -35,9 +35,9 @@
 
 static const struct percpu_vm_backend *const backend = &percpu_vm_backend;
 
-static bool run = true;
-module_param(run, bool, 0);
-MODULE_PARM_DESC(run, "measure while booting (default: on)");
+static int run = 1;
+module_param(run, int, 0);
+MODULE_PARM_DESC(run, "what to measure: 1 for times (default), 2 for fragmentation");
 
 /**
  * struct memory - a state of free memory to measure in
@@ -449,21 +449,22 @@ static int __init bench_broken(const struct memory *memory)
  * mm/percpu.c keeps an empty chunk populated.  When that is given up in another
  * state of memory, blocks are free again as large as they were: hence the orders
  * rise, and the hooks, which leave nothing behind, are first, without tables.
+ * How memory becomes fragmented can only be seen before it has been broken.
  */
 static int __init percpu_vm_benchmark(void)
 {
 	static const struct memory singles = { "singles", 0 };
 	static const struct memory fours = { "fours", 2 };
 	static const struct memory booted = { "booted", MAX_PAGE_ORDER };
-	int err;
+	int err = 0;
 
-	if (!run)
-		return 0;
-	err = bench_pages(&booted) ?:
-	      bench_broken(&singles) ?:
-	      bench_broken(&fours) ?:
-	      bench_objects(&booted) ?:
-	      bench_fragments();
+	if (run == 1)
+		err = bench_pages(&booted) ?:
+		      bench_broken(&singles) ?:
+		      bench_broken(&fours) ?:
+		      bench_objects(&booted);
+	else if (run == 2)
+		err = bench_fragments();
 	if (err)
 		pr_err("ended early with %d\n", err);
 	return err;
