@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Draws bench.svg from the bench.dat of scripts/bench-report, in the current directory:
-# what a page takes in three states of memory, and what users see, for 64 CPUs.
+# what a page takes in three states of memory, and whole operations, for 64 CPUs.
 set terminal svg size 960,360 background 'white' font 'sans,13'
 set output 'bench.svg'
 set multiplot
@@ -9,7 +9,7 @@ set border 0
 unset key
 set style fill solid
 
-set title 'Populate a page and take it back, 64 CPUs'
+set title 'Populate and depopulate a page, 64 CPUs'
 set lmargin at screen 0.02
 set rmargin at screen 0.46
 set bmargin at screen 0.2
@@ -28,14 +28,15 @@ set label 7 'instructions per page' at -0.5,1680 textcolor 'gray30'
 set boxwidth 0.8
 x(i) = int(i) / 2 * 3 + int(i) % 2
 plot 'bench.dat' index 0 using (x($0)):($3+$4) with boxes \
-		linecolor rgb '#4a6fa5', \
-	'' index 0 using (x($0)):3 with boxes linecolor rgb '#c46b2d', \
+		linecolor rgb '#4a6fa5' title 'depopulate, flush, free', \
+	'' index 0 using (x($0)):3 with boxes \
+		linecolor rgb '#c46b2d' title 'populate', \
 	'' index 0 using (x($0)):($3+$4+60):(sprintf('%.0f', $3+$4)) \
-		with labels
+		with labels title 'both'
 
 unset label
 unset title
-set label 2 'What users see, 64 CPUs, memory as booted' at screen 0.75,0.95 center
+set label 2 'Whole operations, 64 CPUs, memory as booted' at screen 0.75,0.95 center
 set lmargin at screen 0.73
 set rmargin at screen 0.98
 set bmargin at screen 0.12
@@ -47,6 +48,6 @@ set label 1 'instructions with the new backend, current = 100%' \
 	at screen 0.98,0.05 right textcolor 'gray30'
 set arrow from 100,-0.6 to 100,8.6 nohead linecolor 'gray50'
 plot 'bench.dat' index 1 using (100*$3/$2/2):0:(100*$3/$2/2):(0.35):ytic(1) \
-		with boxxyerror linecolor rgb '#c46b2d', \
+		with boxxyerror linecolor rgb '#5b8c5a' title 'new', \
 	'' index 1 using (103):0:(sprintf('%.0f%%', 100*$3/$2)) \
-		with labels left
+		with labels left title 'current = 100%'
