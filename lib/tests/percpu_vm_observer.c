@@ -345,7 +345,7 @@ bool percpu_vm_renew(struct percpu_vm_test *ctx)
 	struct pcpu_chunk *chunk = NULL;
 
 	if (ctx->nr_spare < ARRAY_SIZE(ctx->spare) &&
-	    si_mem_available() > totalram_pages() / 2)
+	    si_mem_available() > SZ_64M >> PAGE_SHIFT)
 		chunk = percpu_vm_create();
 	if (!chunk)
 		return false;
