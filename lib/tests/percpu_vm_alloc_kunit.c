@@ -100,9 +100,9 @@ static void work_everywhere(struct kunit *test)
  * What the workers had comes back: a backend that keeps it loses thousands of
  * pages here.  How many stay for a good reason depends on who ran when.  Of
  * per-CPU memory it is the first chunk, one that mm/percpu.c has in reserve, pages
- * of a chunk that others use, too, and the empty pages for atomic allocations, each
- * in a chunk of its own if need be; of the rest it is stacks, page tables and what
- * else is made once.  KASAN has shadow memory for all of a chunk, an eighth of it.
+ * of a chunk that others use, too, and empty pages for atomic allocations, each in a
+ * chunk of its own; of the rest it is stacks, page tables and what else is made once.
+ * Each chunk has an eighth of its size for KASAN, tags of four units for profiling.
  */
 static void test_alloc_percpu(struct kunit *test)
 {
@@ -113,6 +113,8 @@ static void test_alloc_percpu(struct kunit *test)
 	if (IS_ENABLED(CONFIG_KASAN_VMALLOC))
 		nr_rest += (2 + EMPTY_PAGES) * ctx->layout.nr_units *
 			   ctx->layout.unit_pages / 8;
+	if (IS_ENABLED(CONFIG_MEM_ALLOC_PROFILING))
+		nr_rest += (2 + EMPTY_PAGES) * 4 * ctx->layout.unit_pages;
 
 	work_everywhere(test);
 	nr_percpu = nr_cpu_pages(backend->settle());
