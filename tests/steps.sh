@@ -39,6 +39,7 @@ fragment()
 		echo CONFIG_PERCPU_VM_KUNIT_TEST=m
 		;;
 	benchmark)
+		echo CONFIG_DEBUG_KERNEL=y
 		echo CONFIG_PERCPU_VM_BENCHMARK=y
 		;;
 	esac
