@@ -5,7 +5,7 @@
  *
  * The machine has one CPU.  What counts is the time in which that had something
  * to do, until everything that was put off has been done as well.  With users=0
- * on the command line, the kernel has measured something else; see there.
+ * on the command line it only powers off: the kernel has measured while booting.
  */
 #define _GNU_SOURCE
 #include <errno.h>

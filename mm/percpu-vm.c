@@ -55,7 +55,7 @@ static struct pcpu_unit *pcpu_cpu_units;
 static int pcpu_nr_cpu_units;
 static struct page **pcpu_staged;
 
-/* Staged pages of a chunk, to free after its TLB flush; a walk stages behind. */
+/* Staged pages that wait for the TLB flush of a chunk; a walk stages behind. */
 static int pcpu_nr_unmapped;
 static struct pcpu_chunk *pcpu_unmapped_chunk;
 
@@ -115,7 +115,7 @@ static int pcpu_cmp_units(const void *a, const void *b)
 static void pcpu_sort_units(void)
 {
 	struct pcpu_unit *units = pcpu_cpu_units;
-	bool sorted = units->nr;	/* 0 until they are for the first time */
+	bool sorted = units->nr;	/* 0 before the first time */
 	int i, node, first = 0;
 
 	/* A CPU that is brought up can turn out to be on another node. */
@@ -364,14 +364,14 @@ pcpu_walk_pages(struct pcpu_walk *walk, pcpu_pte_fn pte_fn,
 		pcpu_page_fn page_fn)
 {
 	const int nr_pages = walk->nr_pages;
-	/* Where the pages of a unit no longer fit in a table; negative ones wrap. */
+	/* From this offset in a table on, a unit does not fit; below 0 it wraps. */
 	const unsigned long limit = PMD_SIZE + PAGE_SIZE -
 		min(nr_pages * PAGE_SIZE, PMD_SIZE + PAGE_SIZE);
 	const unsigned long start = (unsigned long)walk->chunk->base_addr +
 				    walk->page_start * PAGE_SIZE;
 	const struct pcpu_unit *unit = pcpu_cpu_units;
 	const struct pcpu_unit *last = unit + pcpu_nr_cpu_units, *end;
-	const pgprot_t prot = PAGE_KERNEL;	/* once: x86 computes it */
+	const pgprot_t prot = PAGE_KERNEL;	/* x86 computes it each time */
 	struct page **first = pcpu_staged + pcpu_nr_unmapped;
 	int stride;
 
@@ -419,7 +419,7 @@ pcpu_map(struct pcpu_walk *walk, unsigned long addr, pte_t *pte,
 	if (!pte || WARN_ON_ONCE(!pte_none(ptep_get(pte))))
 		return false;
 
-	/* free_percpu() gets to the chunk by way of the entry. */
+	/* free_percpu() finds the page by its entry, and in it the chunk. */
 	pcpu_set_page_chunk(page, walk->chunk);
 	set_pte_at(&init_mm, addr, pte, mk_pte(page, prot));
 	return true;

@@ -5,9 +5,20 @@
 
 set -eu
 . "$(dirname -- "$0")/lib.sh"
-plan 10
+plan 11
 
 unset ARCH CONFIG BACKEND
+
+# Prints the names of those that a change of the backend has made void.
+all_change()
+{
+	! grep -v '^#\|^$' "$top/tests/mutants" | while IFS= read -r row; do
+		sed "$(printf '%s\n' "$row" | cut -f 3-)" "$top/mm/percpu-vm.c" |
+			cmp -s - "$top/mm/percpu-vm.c" && echo "${row%%	*}"
+	done | grep .
+}
+check "each mistake of tests/mutants changes the backend" all_change
+
 names=$(awk -F '\t' '$2 == "um" { printf "%s%s", (n++ ? "|" : ""), $1 }' \
 	"$top/tests/mutants")
 "$scripts/mutate" "^($names)\$" >"$work/log" 2>&1 || true

@@ -427,7 +427,7 @@ static int __init bench_objects(const struct memory *memory)
 	return err;
 }
 
-/* Was memory broken until the end?  On an idle machine, it was. */
+/* Measure in fragmented memory, and warn if that was not so until the end. */
 static int __init bench_broken(const struct memory *memory)
 {
 	unsigned long *held = break_memory(memory), nr_larger;
@@ -439,17 +439,17 @@ static int __init bench_broken(const struct memory *memory)
 	err = bench_pages(memory) ?: bench_objects(memory);
 	nr_larger = nr_free_blocks(memory->order + 1);
 	if (nr_larger)
-		pr_warn("memory=%s has %lu larger blocks, found afterwards\n",
+		pr_warn("memory=%s has %lu larger blocks in the end\n",
 			memory->name, nr_larger);
 	mend_memory(held);
 	return err;
 }
 
 /*
- * mm/percpu.c keeps an empty chunk populated.  When that is given up in another
- * state of memory, blocks are free again as large as they were: hence the orders
- * rise, and the hooks, which leave nothing behind, are first, without tables.
- * How memory becomes fragmented can only be seen before it has been broken.
+ * mm/percpu.c keeps an empty chunk populated.  When it frees that later, there are
+ * free blocks as large as when it was populated: so measure in the order of the
+ * largest blocks.  The hooks leave nothing behind.  They come first, while there
+ * are no page tables.  Fragmentation needs memory that was never broken.
  */
 static int __init percpu_vm_benchmark(void)
 {

@@ -339,13 +339,13 @@ void percpu_vm_depopulate(struct pcpu_chunk *chunk, int start, int end)
 	backend->flush(chunk, start, end);
 }
 
-/* Go on with another chunk, and keep this one; false if that is too many. */
+/* Go on with another chunk and keep this one; false if that would be too many. */
 bool percpu_vm_renew(struct percpu_vm_test *ctx)
 {
 	struct pcpu_chunk *chunk = NULL;
 
 	if (ctx->nr_spare < ARRAY_SIZE(ctx->spare) &&
-	    si_mem_available() > SZ_64M >> PAGE_SHIFT)
+	    si_mem_available() > (64 << 20) >> PAGE_SHIFT)
 		chunk = percpu_vm_create();
 	if (!chunk)
 		return false;
