@@ -46,23 +46,6 @@ step()
 	printf '  %-7s %s\n' "$1" "$2" >&2
 }
 
-# The text at the top of the script is its help.
-help()
-{
-	sed -n '4,/^$/s/^# \{0,1\}//p' "$0"
-}
-
-# Usage: parse_help "$@", before anything else looks at the arguments
-parse_help()
-{
-	case ${1:-} in
-	-h | --help)
-		help
-		exit 0
-		;;
-	esac
-}
-
 # Usage: need_space DIRECTORY MEGABYTES WHAT
 need_space()
 {
@@ -72,36 +55,26 @@ need_space()
 		die "$3 needs $2 MB in $1, $free MB are free; make room there"
 }
 
+# Usage: check_value NAME VALUE REGEX WRONG: what it is when it does not match
+check_value()
+{
+	printf '%s\n' "$2" | grep -qxE -- "$3" || die "$1=$2 is $4"
+}
+
 # Usage: check_backend BACKEND, which is "mutant-N" for scripts/mutant
 check_backend()
 {
-	case $1 in
-	replacement | stock | coverage | mutant-[0-9] | mutant-[0-9][0-9]) ;;
-	*)
-		die "BACKEND=$1 is neither replacement nor stock"
-		;;
-	esac
+	check_value BACKEND "$1" 'replacement|stock|coverage|mutant-[0-9]+' \
+		'neither replacement nor stock'
 }
 
 # Usage: check_guest_options ACCEL TIMEOUT
 check_guest_options()
 {
-	case $2 in
-	*[!0-9]* | '')
-		die "TIMEOUT=$2 is not a number of seconds"
-		;;
-	esac
-	case $1 in
-	tcg) ;;
-	kvm)
-		if [ ! -r /dev/kvm ] || [ ! -w /dev/kvm ]; then
-			die "ACCEL=kvm: /dev/kvm cannot be used here; use ACCEL=tcg"
-		fi
-		;;
-	*)
-		die "ACCEL=$1 is neither tcg nor kvm"
-		;;
-	esac
+	check_value TIMEOUT "$2" '[0-9]+' 'not a number of seconds'
+	check_value ACCEL "$1" 'tcg|kvm' 'neither tcg nor kvm'
+	[ "$1" = tcg ] || { [ -r /dev/kvm ] && [ -w /dev/kvm ]; } ||
+		die "ACCEL=kvm: /dev/kvm cannot be used here; use ACCEL=tcg"
 }
 
 # QEMU's arguments for a machine with 1 GB, whose CPU numbers take turns on the nodes
@@ -183,6 +156,16 @@ count_matches()
 	grep -cE -- "$1" "$2" || true
 }
 
+# The last line of what runs tests, from what it said about each.  Fails when one has.
+# Usage: sum_up FILE
+sum_up()
+{
+	nr_failed=$(count_matches '^FAILED ' "$1")
+	echo "$(count_matches '^ok ' "$1") passed, $nr_failed failed," \
+	     "$(count_matches '^skipped ' "$1") skipped"
+	[ "$nr_failed" = 0 ]
+}
+
 # The compiler's results are the same in every clone and for both backends.
 # Not in depend mode, though it makes a first build cheaper: that does not look for
 # .incbin, thus takes the kernel in a bzImage for any other one of its size.
@@ -204,20 +187,13 @@ use_ccache()
 # Usage: names_in DIRECTORY
 names_in()
 {
-	for file in "$top/$1"/*.config; do
-		basename "$file" .config
-	done | tr '\n' ' ' | sed 's/ $//'
+	basename -s .config -a "$top/$1"/*.config | paste -sd ' ' -
 }
 
 # Usage: is_name_in DIRECTORY NAME
 is_name_in()
 {
-	case " $(names_in "$1") " in
-	*" $2 "*)
-		return 0
-		;;
-	esac
-	return 1
+	names_in "$1" | tr ' ' '\n' | grep -qxF -- "$2"
 }
 
 # A file of guest/arch or guest/debug, after those whose options and arguments,
@@ -238,14 +214,14 @@ setting()
 {
 	key=$1
 	shift
-	sed -n "s/^# $key: //p" "$@" | tr '\n' ' ' | sed 's/ $//'
+	sed -n "s/^# $key: //p" "$@" | paste -sd ' ' -
 }
 
-# The machine on which debug options are tried
+# The machine on which debug options are tried, also without any
 # Usage: machine_of NAME
 machine_of()
 {
-	machine=$(setting arch "$top/guest/debug/$1.config")
+	machine=$([ -z "$1" ] || setting arch "$top/guest/debug/$1.config")
 	echo "${machine:-x86_64}"
 }
 
@@ -253,8 +229,7 @@ machine_of()
 # Usage: failed_cases LOG
 failed_cases()
 {
-	sed -n 's/^=* *\[FAILED\] \([a-z_]*\) *=*$/\1/p' "$1" |
-		grep -E '^(test|regression)_' | sort -u
+	sed -nE 's/^=* *\[FAILED\] ((test|regression)_[a-z_]*) *=*$/\1/p' "$1" | sort -u
 }
 
 # Usage: kernel_version TREE
@@ -263,6 +238,14 @@ kernel_version()
 	awk '/^(VERSION|PATCHLEVEL|SUBLEVEL) = [0-9]+$/ { v = v "." $3 }
 	     END { print substr(v, 2) }' "$1/Makefile"
 }
+
+# The text at the top of a script is its help.
+case ${1:-} in
+-h | --help)
+	sed -n '4,/^$/s/^# \{0,1\}//p' "$0"
+	exit
+	;;
+esac
 
 # V=1 is for the kernel's build, too.
 case ${V:-} in
