@@ -129,18 +129,10 @@ series_entries()
 }
 
 # The files in a kernel tree that this is about.  Usage: series_paths [BASE]
+# shellcheck disable=SC2120 # not all pass a BASE
 series_paths()
 {
 	series_entries "$@" | awk '{ print $2 }' | sort -u
-}
-
-# The same for all kernels, with the files by which they are told apart
-all_paths()
-{
-	sed -n 's,^older  *\([^ ]*\) .*,\1,p' "$top/series/overlay"
-	sed -n 's,^/[*] Unless \([^ ]*\) has .*,\1,p' "$top/series/older/"*.h
-	series_paths
-	series_paths "$top/series"	# which has none of them
 }
 
 # The kernel's own version of these files, from a tree that may have the series in it
