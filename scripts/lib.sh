@@ -224,6 +224,28 @@ failed_cases()
 	sed -nE 's/^=* *\[FAILED\] ((test|regression)_[a-z_]*) *=*$/\1/p' "$1" | sort -u
 }
 
+# What a result depends on, as one number, but for compilers and QEMU: what comes on
+# the input, what kernels are built with, and files besides.  Usage: checksum FILE...
+checksum()
+{
+	{
+		cat
+		tar -C "$top" -cP --sort=name --mtime=@0 --exclude=RESULTS.md \
+			mm include lib Kconfig series scripts "$@"
+	} | sha256sum | cut -c 1-32
+}
+
+# Prints the line with which COMMAND says how a run ended, and keeps it in FILE, whose
+# name has the checksum.  When that begins with "ok" already, COMMAND is not run again.
+# Usage: once FILE COMMAND...
+once()
+{
+	! grep -s '^ok ' "$1" || return 0
+	result=$1
+	shift
+	"$@" | tee "$result"
+}
+
 # Usage: kernel_version TREE
 kernel_version()
 {
