@@ -15,12 +15,10 @@ umask 022
 top=$(cd -- "$(dirname -- "$0")/.." && pwd)
 build=$top/build
 # a relative one is none, says the XDG base directory specification
+cache=${HOME:-$build}/.cache/percpu-vm
 case ${XDG_CACHE_HOME:-} in
 /*)
 	cache=$XDG_CACHE_HOME/percpu-vm
-	;;
-*)
-	cache=${HOME:-$build}/.cache/percpu-vm
 	;;
 esac
 # not all shells expand it behind "KDIR="
@@ -173,6 +171,13 @@ use_ccache()
 		export CCACHE_NOCPP2=1
 		;;
 	esac
+}
+
+# The kernel's make for a guest on x86-64.  Usage: kernel_make ARGUMENT...
+kernel_make()
+{
+	use_ccache gcc
+	make ARCH=x86_64 CC="ccache gcc" HOSTCC="ccache gcc" "$@"
 }
 
 # The machines or debug options that there are
