@@ -8,6 +8,7 @@ unset V		# what is printed is compared
 scripts=$top/scripts
 work=$(mktemp -d)
 output=$work/output
+said=$work/said
 trap 'rm -rf "$work"' EXIT
 trap 'exit 1' HUP INT TERM
 
@@ -17,7 +18,97 @@ plan()
 	echo "1..$1"
 }
 
-# One line a check, which scripts/test counts.
+# Usage: check NAME COMMAND...: the command succeeds; of a function, each command
+check()
+{
+	name=$1
+	shift
+	# not in a condition, where "set -e" has no effect
+	set +e
+	(
+		set -ex
+		"$@"
+	) >"$output" 2>&1
+	status=$?
+	set -e
+	if [ $status = 0 ]; then
+		echo "ok      $name"
+	else
+		echo "FAILED  $name"
+		tail -n 50 "$output" | sed 's/^/        | /'
+	fi
+}
+
+# Usage: check_error NAME PATTERN COMMAND...: the command fails, with one line
+# of error that matches, besides what it says about its steps
+check_error()
+{
+	name=$1
+	shift
+	check "$name" one_error "$@"
+}
+
+one_error()
+{
+	fails "$@"
+	[ "$(wc -l <"$work/errors")" = 1 ]
+}
+
+# Usage: fails PATTERN COMMAND...: with a last line of error that matches
+fails()
+{
+	pattern=$1
+	shift
+	listen "$@"
+	[ $status != 0 ]
+	grep -vE '^(  [A-Z]|make.*: \*\*\*)' "$said" >"$work/errors"
+	tail -n 1 "$work/errors" | grep -E -- "$pattern"
+}
+
+# Usage: silent COMMAND...: it succeeds and says nothing
+silent()
+{
+	listen "$@"
+	[ $status = 0 ]
+	[ ! -s "$said" ]
+}
+
+# Usage: listen COMMAND...: what it says is in $said, its status in $status
+listen()
+{
+	# a trace would be in there, too
+	set +x
+	status=0
+	"$@" >"$said" 2>&1 || status=$?
+	set -x
+	cat "$said"
+}
+
+# "set -e" has no effect behind "!".  Usage: not COMMAND...
+not()
+{
+	! "$@"
+}
+
+# Usage: may_mount NAME: a check of that name can, which else is skipped
+may_mount()
+{
+	unshare -m mount -t tmpfs tmpfs "$work" 2>/dev/null || {
+		echo "skipped $1: needs root to mount a file system"
+		return 1
+	}
+}
+
+# build/drop-in/src: the kernel source with mm/percpu-vm.c and nothing else
+make_drop_in_tree()
+{
+	source=$("$scripts/kernel-source")
+	mkdir -p "$build/drop-in/src"
+	rsync -a --delete --link-dest="$source/" "$source/" "$build/drop-in/src/"
+	rm "$build/drop-in/src/mm/percpu-vm.c"
+	cp "$top/mm/percpu-vm.c" "$build/drop-in/src/mm/percpu-vm.c"
+}
+
 passed()
 {
 	echo "ok      $1"
@@ -32,63 +123,6 @@ failed()
 skipped()
 {
 	echo "skipped $1: $2"
-}
-
-# Usage: check NAME COMMAND...: the command succeeds
-check()
-{
-	name=$1
-	shift
-	if "$@" >"$output" 2>&1; then
-		passed "$name"
-	else
-		failed "$name"
-	fi
-}
-
-# Usage: check_error NAME PATTERN COMMAND...: the command fails, with one line
-# of error that matches, besides what it says about its steps
-check_error()
-{
-	name=$1
-	pattern=$2
-	shift 2
-	if "$@" >"$output" 2>&1; then
-		echo "it succeeds" >>"$output"
-		failed "$name"
-	elif [ "$(grep -cvE '^(  [A-Z]|make.*: \*\*\*)' "$output")" != 1 ]; then
-		failed "$name"
-	elif ! grep -qE -- "$pattern" "$output"; then
-		echo "expected was: $pattern" >>"$output"
-		failed "$name"
-	else
-		passed "$name"
-	fi
-}
-
-# A directory for PATH that has all programs but some.
-# Usage: path_without DIRECTORY PROGRAM...
-path_without()
-{
-	mkdir -p "$1"
-	for bin in /usr/local/sbin /usr/local/bin /usr/sbin /usr/bin; do
-		[ ! -d "$bin" ] || cp -sn "$bin"/* "$1" 2>/dev/null || true
-	done
-	dir=$1
-	shift
-	for program in "$@"; do
-		rm -f "$dir/$program"
-	done
-}
-
-# build/drop-in/src: the kernel source with mm/percpu-vm.c and nothing else
-make_drop_in_tree()
-{
-	source=$("$scripts/kernel-source")
-	mkdir -p "$build/drop-in/src"
-	rsync -a --delete --link-dest="$source/" "$source/" "$build/drop-in/src/"
-	rm "$build/drop-in/src/mm/percpu-vm.c"
-	cp "$top/mm/percpu-vm.c" "$build/drop-in/src/mm/percpu-vm.c"
 }
 
 # Usage: compile_objects "TARGET..." TREE OBJECTS FRAGMENT [VARIABLE=VALUE...]
