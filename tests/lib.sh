@@ -12,6 +12,11 @@ said=$work/said
 trap 'rm -rf "$work"' EXIT
 trap 'exit 1' HUP INT TERM
 
+# Commits are from nobody in particular, and as no setting of the user has them.
+unset GIT_AUTHOR_NAME GIT_AUTHOR_EMAIL GIT_COMMITTER_NAME GIT_COMMITTER_EMAIL
+export GIT_CONFIG_GLOBAL="$work/gitconfig"
+printf '[user]\n\tname = A. Tester\n\temail = tester@example.org\n' >"$GIT_CONFIG_GLOBAL"
+
 # So many checks follow; scripts/test takes fewer as a failure.
 plan()
 {
@@ -90,13 +95,20 @@ not()
 	! "$@"
 }
 
-# Usage: may_mount NAME: a check of that name can, which else is skipped
-may_mount()
+# Usage: check_as_root NAME COMMAND...: a check that mounts something
+check_as_root()
 {
-	unshare -m mount -t tmpfs tmpfs "$work" 2>/dev/null || {
+	if unshare -m mount -t tmpfs tmpfs "$work" 2>/dev/null; then
+		check "$@"
+	else
 		echo "skipped $1: needs root to mount a file system"
-		return 1
-	}
+	fi
+}
+
+# A copy of this project to change something in
+copy_project()
+{
+	rsync -a --exclude=/build --exclude=/.git "$top/" "$work/copy"
 }
 
 # build/drop-in/src: the kernel source with mm/percpu-vm.c and nothing else
@@ -151,14 +163,7 @@ compile_percpu()
 	compile_objects mm/percpu.o "$@"
 }
 
-# Commits are from nobody in particular, and as no setting of the user has them.
 be_somebody()
 {
-	GIT_AUTHOR_NAME="A. Tester"
-	GIT_AUTHOR_EMAIL=tester@example.org
-	GIT_COMMITTER_NAME=$GIT_AUTHOR_NAME
-	GIT_COMMITTER_EMAIL=$GIT_AUTHOR_EMAIL
-	GIT_CONFIG_GLOBAL=/dev/null
-	export GIT_AUTHOR_NAME GIT_AUTHOR_EMAIL
-	export GIT_COMMITTER_NAME GIT_COMMITTER_EMAIL GIT_CONFIG_GLOBAL
+	:
 }
