@@ -5,12 +5,12 @@
 
 set -eu
 . "$(dirname -- "$0")/lib.sh"
-plan 32
+plan 29
 
 cd "$top"
 while IFS='|' read -r command error; do
 	# shellcheck disable=SC2086 # each word an argument
-	check_error "error of $command" "$error" env $command
+	check "error of $command" one_error "$error" env $command
 done <<END
 BACKEND=other scripts/run|neither replacement nor stock
 KDIR=nowhere scripts/run|nowhere is not a directory
@@ -34,56 +34,31 @@ make uninstall KDIR=series|not a kernel source tree
 END
 check "help" sh -c 'make -s help | grep "^make run"'
 
-# Usage: environment VARIABLE=VALUE...: what a script makes of it
+# A script has a clean environment, shows commands with V=1, and takes no directory
+# for the cache that depends on where it is called.
 environment()
 {
 	# shellcheck disable=SC2016 # that shell is to expand it
-	env "$@" sh -c 'umask 077; . "$1/lib.sh"; env; umask; echo "$cache"' \
-		"$scripts/any" "$scripts"
+	env -u HOME XDG_CACHE_HOME=relative LLVM=1 CROSS_COMPILE=x- KCFLAGS=-O0 \
+		MAKEFLAGS=-n V=1 KCONFIG_CONFIG=mine GIT_DIR=/nowhere CDPATH=/ \
+		sh -c 'umask 077; . "$1/lib.sh"; env; umask; echo "cache $cache"' \
+		"$scripts/any" "$scripts" >"$said" 2>&1
+	not grep -E '^(LLVM|CROSS_|KC|MAKEF|GIT_DIR|CDPATH)' "$said"
+	grep -x 0022 "$said"
+	grep -x '+ umask' "$said"
+	grep "^cache $build/" "$said"
 }
-
-spotless()
-{
-	environment LLVM=1 CROSS_COMPILE=x- KCFLAGS=-O0 MAKEFLAGS=-n V=1 \
-		KCONFIG_CONFIG=mine GIT_DIR=/nowhere CDPATH=/ >"$work/env"
-	grep -x 0022 "$work/env"
-	not grep -E '^(LLVM|CROSS_|KC|MAKEF|GIT_DIR|CDPATH)' "$work/env"
-}
-check "what a user exports for builds reaches none" spotless
-
-verbose()
-{
-	environment V=1 2>&1 | grep -x '+ umask'
-}
-check "V=1 shows commands" verbose
-
-homeless()
-{
-	environment -u HOME XDG_CACHE_HOME=relative | grep -x "$build/.*"
-}
-check "without HOME, and with a relative XDG_CACHE_HOME" homeless
-
-# Usage: locked SECONDS: as a script that uses $work/locked for so long
-locked()
-{
-	# shellcheck disable=SC2016 # that shell is to expand it
-	sh -c '. "$1/lib.sh"
-		lock "$2"
-		: >"$2.held"
-		sleep "$3"
-		echo "$3" >>"$2.order"' \
-		"$scripts/locked" "$scripts" "$work/locked" "$1"
-}
+check "what a user exports" environment
 
 second_waits()
 {
-	locked 1 &
-	until [ -e "$work/locked.held" ]; do
+	flock "$work/locked.lock" sh -c \
+		"touch '$work/held'; sleep 1; touch '$work/released'" &
+	until [ -e "$work/held" ]; do
 		sleep 0.1
 	done
-	locked 0
-	wait
-	[ "$(tr -d '\n' <"$work/locked.order")" = 10 ]
+	lock "$work/locked"
+	[ -e "$work/released" ]
 }
 check "a second one in the same directory waits for the first" second_waits
 
@@ -101,16 +76,16 @@ for bin in /usr/local/sbin /usr/local/bin /usr/sbin /usr/bin; do
 done
 rm "$work/bin/apt-get"
 
-check_error "no apt and no kernel source" 'pass KDIR=' \
+check "no apt and no kernel source" one_error 'pass KDIR=' \
 	env PATH="$work/bin" XDG_CACHE_HOME="$work/cache" scripts/kernel-source
 rm "$work/bin/flex"
-check_error "no apt and a missing package" 'what has flex, which Debian has' \
+check "no apt and a missing package" one_error 'what has flex, which Debian has' \
 	env PATH="$work/bin" scripts/packages build
 
 # Nobody is asked for a password, and what is there stays there
 stub id 'echo 1000'
 stub apt-get 'exit 100'
-check_error "a missing package and not root" \
+check "a missing package and not root" one_error \
 	'as root: apt-get install --no-remove .* flex$' \
 	env PATH="$work/stub:$work/bin" scripts/packages build
 rm "$work/stub/id"
@@ -129,7 +104,7 @@ check_as_root "no room on disk" one_error 'needs 2500 MB in .* make room' \
 
 # A QEMU that never prints anything, as where KVM is there but does not work
 stub qemu-system-x86_64 "echo \$\$ >'$work/pid'; exec sleep 1000"
-check_error "KVM that does not start a guest" 'ACCEL=kvm: .*use ACCEL=tcg' \
+check "KVM that does not start a guest" one_error 'ACCEL=kvm: .*use ACCEL=tcg' \
 	env PATH="$work/stub:$PATH" ACCEL=kvm TIMEOUT=2 scripts/boot "$work"
 
 # Ctrl-C goes to all processes in the foreground.

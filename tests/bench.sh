@@ -25,7 +25,7 @@ log()
 	END
 }
 
-check_error "bench-report without logs" 'no figures' "$scripts/bench-report" "$work"
+check "bench-report without logs" one_error 'no figures' "$scripts/bench-report" "$work"
 log 2400 7 >"$stock"
 log 1200 9 >"$replacement"
 "$scripts/bench-report" "$work" >"$work/table"
@@ -66,8 +66,8 @@ two_logs()
 }
 check "bench-report of two logs" two_logs
 
-check_error "bench-report of a log that is missing" 'there is no' \
+check "bench-report of a log that is missing" one_error 'there is no' \
 	"$scripts/bench-report" "$stock" "$work/none.log"
 sed -i '/cgroup/d' "$replacement"
-check_error "bench-report of logs that differ" 'do not have the same figures' \
+check "bench-report of logs that differ" one_error 'do not have the same figures' \
 	"$scripts/bench-report" "$work"

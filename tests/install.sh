@@ -5,7 +5,7 @@
 
 set -eu
 . "$(dirname -- "$0")/lib.sh"
-plan 18
+plan 16
 
 source=$("$scripts/kernel-source")
 tree="$work/it's a tree"
@@ -35,14 +35,10 @@ fresh_tree()
 	remember
 }
 
+# Usage: install_tree [uninstall]
 install_tree()
 {
-	KDIR=$tree "$scripts/install"
-}
-
-uninstall_tree()
-{
-	KDIR=$tree "$scripts/install" uninstall
+	KDIR=$tree "$scripts/install" "$@"
 }
 
 # Every file of the series is there; the others have the lines that are to be inserted.
@@ -75,19 +71,14 @@ install_again()
 	installed
 	install_tree
 	installed
-}
-check "install again" install_again
-
-uninstall_again()
-{
-	uninstall_tree >"$said"
+	install_tree uninstall >"$said"
 	grep -x 'restore mm/percpu-vm.c' "$said"
 	grep -x 'remove lib/tests/percpu_vm_observer.c' "$said"
 	as_before
-	uninstall_tree
+	install_tree uninstall
 	as_before
 }
-check "uninstall, and again" uninstall_again
+check "install and uninstall, and again" install_again
 
 # A user's repository: what git has takes itself out, what it has not stays
 in_repository()
@@ -99,14 +90,14 @@ in_repository()
 	install_tree
 	installed
 	git -C "$tree" stash
-	uninstall_tree
+	install_tree uninstall
 	[ -z "$(git -C "$tree" status --porcelain)" ]
 	install_tree
 	git -C "$tree" checkout .
 	install_tree
 	installed
 	find "$tree" -name '*.orig' -delete	# as make distclean does
-	uninstall_tree
+	install_tree uninstall
 	[ -z "$(git -C "$tree" status --porcelain)" ]
 }
 check "uninstall after git stash, install after git checkout" in_repository
@@ -126,7 +117,7 @@ while IFS='|' read -r when changed edit error; do
 	sed -i "$edit" "$tree/$changed"
 	check "$changed changed $when: install" refused "$error" install_tree
 	[ "$when" = before ] ||
-		check "$changed changed $when: uninstall" refused "$error" uninstall_tree
+		check "$changed changed $when: uninstall" refused "$error" install_tree uninstall
 done <<'END'
 before|mm/percpu.c|s/create_chunk(gfp_t/create_chunk(int/|in pcpu_create_chunk\(\).*see CONTRIBUTING
 before|include/linux/sched/mm.h|s/flags_restore/&2/|no memalloc_flags_restore\(\) in include/
@@ -146,7 +137,7 @@ as_commits()
 	install_tree
 	rm "$tree/.percpu-vm.patch"
 	refused 'has the replacement already' install_tree
-	uninstall_tree
+	install_tree uninstall
 	as_before
 }
 check "a tree with the series as commits" as_commits
@@ -162,7 +153,7 @@ older()
 	grep 'define cmp_int' "$tree/mm/vmalloc.h"
 	# what vmalloc.h itself declared is the other thing that it lacks
 	[ "$(grep -c '/[*] Unless' "$tree/mm/vmalloc.h")" = 2 ]
-	uninstall_tree
+	install_tree uninstall
 	as_before
 }
 check "an older kernel" older
@@ -173,8 +164,7 @@ make_tree()
 	KDIR=$1 "$work/copy/scripts/make-tree" stock
 }
 
-# What is built from one tree stays when another is built.
-tree_of_user()
+trees_to_build()
 {
 	fresh_tree
 	copy_project
@@ -186,15 +176,12 @@ tree_of_user()
 	install_tree
 	make_tree "$tree"
 	cmp "$before/mm/percpu-vm.c" "$src/mm/percpu-vm.c"
+	# what is built from one tree stays when another is built
 	cp -a "$tree" "$work/other"
 	[ "$(make_tree "$work/other")" != "$src" ]
 	[ -d "$src/../run" ]
-}
-check "building from a tree of the user" tree_of_user
 
-# What is built from the cache does not survive a newer kernel.
-tree_of_cache()
-{
+	# what is built from the cache does not survive a newer kernel
 	export XDG_CACHE_HOME="$work/cache"
 	mkdir -p "$work/cache/percpu-vm"
 	cp -a "$before" "$work/cache/percpu-vm/linux-7.3"
@@ -205,7 +192,7 @@ tree_of_cache()
 	cmp "$before/mm/percpu-vm.c" "$src/mm/percpu-vm.c"
 	[ ! -d "$src/../run" ]
 }
-check "building from the cache" tree_of_cache
+check "trees to build from" trees_to_build
 
 # A file system that has room for a part of the series
 no_room()

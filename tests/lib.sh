@@ -44,22 +44,7 @@ check()
 	fi
 }
 
-# Usage: check_error NAME PATTERN COMMAND...: the command fails, with one line
-# of error that matches, besides what it says about its steps
-check_error()
-{
-	name=$1
-	shift
-	check "$name" one_error "$@"
-}
-
-one_error()
-{
-	fails "$@"
-	[ "$(wc -l <"$work/errors")" = 1 ]
-}
-
-# Usage: fails PATTERN COMMAND...: with a last line of error that matches
+# Usage: fails PATTERN COMMAND...: the command does, its last line matches
 fails()
 {
 	pattern=$1
@@ -68,6 +53,13 @@ fails()
 	[ $status != 0 ]
 	grep -vE '^(  [A-Z]|make.*: \*\*\*)' "$said" >"$work/errors"
 	tail -n 1 "$work/errors" | grep -E -- "$pattern"
+}
+
+# Usage: one_error PATTERN COMMAND...: and says nothing else, except about its steps
+one_error()
+{
+	fails "$@"
+	[ "$(wc -l <"$work/errors")" = 1 ]
 }
 
 # Usage: silent COMMAND...: it succeeds and says nothing

@@ -74,4 +74,4 @@ check "a trace that is for something else" edited_log '/ ends$/i Call Trace:' 1
 check "a warning when memory runs out" edited_log '/ ends$/i WARNING: mm/percpu.c:1' 1
 
 : >"$log"
-check_error "an empty log" 'empty or not there' "$scripts/check-log" "$log"
+check "an empty log" one_error 'empty or not there' "$scripts/check-log" "$log"
