@@ -10,27 +10,22 @@ plan 3
 export BACKEND=replacement
 unset ARCH CONFIG
 
-# What kunit-all makes of it.  A case that is skipped though the machine has all
-# that it needs hides something.  Usage: suite arch|debug NAME
+# What kunit-all makes of it.  A case that is skipped though the machine has all that
+# it needs hides something.  Usage: suite arch|debug NAME
 suite()
 {
 	results=$build/replacement/kunit-$1
 	rm -f "$results/$2" "$results/$2"[.,]*
-	"$scripts/kunit-all" "$1" "$2" >"$work/log" 2>&1 && return
-	cat "$work/log"
-	for log in "$results/$2".log "$results/$2",*.log; do
-		[ ! -f "$log" ] || grep -vE \
-			'PASSED|^=+( [a-z_(0-9 )]* =+)?$|^\$|^[A-Z][a-z]+ing ' \
-			"$log" | tail -n 40
-	done
-	return 1
+	listen "$scripts/kunit-all" "$1" "$2"
+	[ $status = 0 ] || grep -vE 'PASSED|^\$|^[A-Z][a-z]+ing ' "$results/$2"[.,]*log
+	return $status
 }
 
 # Usage: check_suite NAME arch|debug NAME
 check_suite()
 {
 	check "KUnit suite $1" suite "$2" "$3"
-	grep '^ok ' "$work/log" | sed 's/^ok */        /'
+	sed -n 's/^ok */        /p' "$said"
 }
 # A kernel without debug options, on the machine that differs most and is quick
 # to build for, and one with those that see most
@@ -45,13 +40,11 @@ same_object()
 	echo CONFIG_SMP=y >"$work/fragment"
 	for tree in drop-in replacement; do
 		objects=$work/$tree
-		compile_percpu "$build/$tree/src" "$objects" \
-			"$work/fragment" || return 1
+		compile mm/percpu.o "$build/$tree/src" "$objects" "$work/fragment"
 		objdump -dr --no-show-raw-insn "$objects/mm/percpu.o" |
 			sed -e '/file format/d' \
 			    -e 's/\(\.rodata\.str[^+]*\)+.*/\1/' \
-			    -e 's/ *<[^>]*>$//' \
-			    >"$work/$tree.code"
+			    -e 's/ *<[^>]*>$//' >"$work/$tree.code"
 	done
 	cmp "$work/drop-in.code" "$work/replacement.code"
 }

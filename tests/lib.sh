@@ -113,24 +113,8 @@ make_drop_in_tree()
 	cp "$top/mm/percpu-vm.c" "$build/drop-in/src/mm/percpu-vm.c"
 }
 
-passed()
-{
-	echo "ok      $1"
-}
-
-failed()
-{
-	echo "FAILED  $1"
-	[ ! -s "$output" ] || sed 's/^/        | /' "$output"
-}
-
-skipped()
-{
-	echo "skipped $1: $2"
-}
-
-# Usage: compile_objects "TARGET..." TREE OBJECTS FRAGMENT [VARIABLE=VALUE...]
-compile_objects()
+# Usage: compile "TARGET..." TREE OBJECTS FRAGMENT [VARIABLE=VALUE...]
+compile()
 {
 	targets=$1
 	src=$2
@@ -141,21 +125,14 @@ compile_objects()
 	# what has been preprocessed hides from gcc where not to warn
 	unset CCACHE_NOCPP2
 	mkdir -p "$obj"
+	# what was compiled before says nothing
+	rm -f "$obj/mm/percpu.o" "$obj"/lib/tests/percpu_vm_*.o
 	for goals in allnoconfig "$targets"; do
 		# shellcheck disable=SC2086 # each word a target
 		KCONFIG_ALLCONFIG=$fragment make -s -C "$src" O="$obj" \
 			ARCH=x86_64 CC="ccache gcc" HOSTCC="ccache gcc" \
 			-j"$(nproc)" "$@" $goals || return 1
 	done
-}
-
-# Usage: compile_percpu TREE OBJECTS FRAGMENT [VARIABLE=VALUE...]
-compile_percpu()
-{
-	compile_objects mm/percpu.o "$@"
-}
-
-be_somebody()
-{
-	:
+	# what was asked for is what was built
+	! sed 's/\(.*\)=n$/# \1 is not set/' "$fragment" | grep -vxFf "$obj/.config"
 }
