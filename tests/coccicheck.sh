@@ -11,21 +11,17 @@ plan 1
 source=$("$scripts/kernel-source")
 
 # coccicheck looks at all files of a directory.
-for path in $(series_paths | grep '[.][ch]$' | grep -vx mm/percpu.c); do
-	mkdir -p "$work/files/$(dirname -- "$path")"
-	cp "$top/$path" "$work/files/$path"
-done
+mkdir "$work/files"
+cd "$top"
+series_paths | grep '[.][ch]$' | grep -vx mm/percpu.c | xargs cp --parents -t "$work/files"
 
 # A report is FILE:LINE:COLUMN: TEXT, the rest is what coccicheck does.
 clean_report()
 {
-	make -s -C "$source" coccicheck M="$work/files" MODE=report \
-		>"$work/report" 2>&1 || {
-		tail -n 5 "$work/report"
-		return 1
-	}
+	listen make -s -C "$source" coccicheck M="$work/files" MODE=report
+	[ $status = 0 ]
 	# it does not say when there was nothing to do
-	grep -q '/spatch .*[.]cocci ' "$work/report" || return 1
-	! grep -E '^[^ ]*[.][ch]:[0-9]' "$work/report"
+	grep -q '/spatch .*[.]cocci ' "$said"
+	not grep -E '^[^ ]*[.][ch]:[0-9]' "$said"
 }
 check "coccicheck" clean_report
