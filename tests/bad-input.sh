@@ -16,8 +16,8 @@ BACKEND=other scripts/run|neither replacement nor stock
 KDIR=nowhere scripts/run|nowhere is not a directory
 KDIR=. scripts/run|not a kernel source tree
 ACCEL=fast scripts/run|neither tcg nor kvm
-ACCEL=fast scripts/boot nowhere|neither tcg nor kvm
-TIMEOUT=soon scripts/boot nowhere|not a number of seconds
+ACCEL=fast scripts/boot build/nowhere|neither tcg nor kvm
+TIMEOUT=soon scripts/boot build/nowhere|not a number of seconds
 ACCEL=fast scripts/kunit|neither tcg nor kvm
 TIMEOUT=soon scripts/kunit|number of seconds
 ARCH=pdp11 scripts/kunit|ARCH=pdp11 is none of: .*x86_64
@@ -26,8 +26,8 @@ CONFIG=fast scripts/kunit|CONFIG=fast is none of: .*kasan
 scripts/kunit-all arch pdp11|'pdp11' is none of
 scripts/mutate nowhere|matches 'nowhere'
 QUICK=yes scripts/bench|QUICK=yes is neither
-REROLL=x scripts/series nowhere|is not the number of a version
-SIGNOFF=me scripts/series nowhere|neither 1 nor 0
+REROLL=x scripts/series build/nowhere|is not the number of a version
+SIGNOFF=me scripts/series build/nowhere|neither 1 nor 0
 make install KDIR=|KDIR=
 make install KDIR=series|not a kernel source tree
 make uninstall KDIR=series|not a kernel source tree

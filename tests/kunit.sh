@@ -17,7 +17,7 @@ suite()
 	results=$build/replacement/kunit-$1
 	rm -f "$results/$2" "$results/$2"[.,]*
 	listen "$scripts/kunit-all" "$1" "$2"
-	[ $status = 0 ] || grep -vE 'PASSED|^\$|^[A-Z][a-z]+ing ' "$results/$2"[.,]*log
+	[ $status = 0 ] || grep -hvE 'PASSED|^\$|^[A-Z][a-z]+ing ' "$results/$2"[.,]*log
 	return $status
 }
 
