@@ -23,6 +23,6 @@ names=$(awk -F '\t' '$2 == "um" { printf "%s%s", (n++ ? "|" : ""), $1 }' \
 	"$top/tests/mutants")
 "$scripts/mutate" "^($names)\$" >"$work/log" 2>&1 || true
 grep -E '^(ok|FAILED) ' "$work/log" || {
-	cp "$work/log" "$output"
-	failed "mistakes are tried"
+	echo "FAILED  mistakes are tried"
+	sed 's/^/        | /' "$work/log"
 }
