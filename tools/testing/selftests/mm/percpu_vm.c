@@ -45,7 +45,7 @@
 
 #define FAULTS		"/sys/kernel/debug/fail_page_alloc"
 #define MAKE_IT_FAIL	"/proc/thread-self/make-it-fail"
-#define SETTLE_SECS	30	/* for workers and RCU to free what was dropped */
+#define SETTLE_SECS	120	/* for workers and RCU to free what was dropped */
 #define NOISE_KB	1536	/* what others may take meanwhile */
 #define ENOUGH_KB	(150 * NOISE_KB)	/* to see one page in a hundred */
 #define VALUE_WORDS	4096	/* of a BPF map for one CPU: 32 kB, the most */
