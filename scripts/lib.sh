@@ -4,7 +4,7 @@
 
 # Of what a kernel developer may have exported, nothing reaches a build or git but what
 # the Makefile offers.
-unset CDPATH MAKEFLAGS MFLAGS O C W CF CHECK CC LD LLVM LLVM_IAS CROSS_COMPILE
+unset CDPATH MAKEFLAGS MFLAGS MAKELEVEL O C W CF CHECK CC LD LLVM LLVM_IAS CROSS_COMPILE
 unset KCFLAGS KAFLAGS KCPPFLAGS KRUSTFLAGS HOSTCC HOSTCFLAGS HOSTLDFLAGS CFLAGS
 unset LDFLAGS KCONFIG_CONFIG KCONFIG_ALLCONFIG KBUILD_OUTPUT KBUILD_VERBOSE
 unset KBUILD_EXTMOD KERNELRELEASE LOCALVERSION INSTALL_MOD_PATH KUNIT_CONFIG_PATH
@@ -56,7 +56,7 @@ need_space()
 # Usage: check_value NAME VALUE REGEX WRONG: what it is when it does not match
 check_value()
 {
-	printf '%s\n' "$2" | grep -qxE -- "$3" || die "$1=$2 is $4"
+	printf '%s\0' "$2" | grep -zqxE -- "$3" || die "$1=$2 is $4"
 }
 
 # Usage: check_backend BACKEND, which is "mutant-N" for scripts/mutant

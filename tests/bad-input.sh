@@ -5,7 +5,7 @@
 
 set -eu
 . "$(dirname -- "$0")/lib.sh"
-plan 29
+plan 32
 
 cd "$top"
 while IFS='|' read -r command error; do
@@ -74,11 +74,11 @@ mkdir "$work/stub" "$work/bin"
 for bin in /usr/local/sbin /usr/local/bin /usr/sbin /usr/bin; do
 	cp -sn "$bin"/* "$work/bin" 2>/dev/null || true
 done
-rm "$work/bin/apt-get"
+rm -f "$work/bin/apt-get"
 
 check "no apt and no kernel source" one_error 'pass KDIR=' \
 	env PATH="$work/bin" XDG_CACHE_HOME="$work/cache" scripts/kernel-source
-rm "$work/bin/flex"
+rm -f "$work/bin/flex"
 check "no apt and a missing package" one_error 'what has flex, which Debian has' \
 	env PATH="$work/bin" scripts/packages build
 
@@ -97,6 +97,11 @@ stub apt-get "case \" \$* \" in
 esac"
 check "a missing package while apt is in use" \
 	env PATH="$work/stub:$work/bin" scripts/packages build
+
+# git and perl are all that installing takes
+rm -f "$work/bin/gcc"
+check "no compiler where none is needed" env PATH="$work/bin" scripts/packages series
+check "no compiler" one_error 'what has .*gcc' env PATH="$work/bin" scripts/packages build
 
 check_as_root "no room on disk" one_error 'needs 2500 MB in .* make room' \
 	unshare -m sh -c "mount -t tmpfs -o size=4m tmpfs '$work/stub' &&

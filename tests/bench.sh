@@ -4,7 +4,7 @@
 
 set -eu
 . "$(dirname -- "$0")/lib.sh"
-plan 12
+plan 13
 
 "$scripts/packages" plot
 
@@ -49,6 +49,8 @@ the table: an object|table|^ +4 alloc_percpu 64 +6 +6 +1.00 +2.00$
 the table: free blocks|table|^ +4 +1 after +7 +9 +5 +5 +38 +38$
 data of the plot|plot/bench.dat|^"memory cgroup" 2400.0 1200.0$
 END
+
+check "bench.json is JSON" python3 -m json.tool "$work/bench.json"
 
 # It names no directory, either.
 draw()

@@ -37,6 +37,7 @@ complete_page()
 	grep '<h1>Backing memory for per-CPU chunks' percpu-vm.html
 	# htmldocs does not warn of a function that is not there.
 	hooks=$(sed -n '/:functions:/,$p' "$top/Documentation/mm/percpu-vm.rst")
+	[ -n "$hooks" ]
 	for hook in ${hooks#*:functions:}; do
 		grep "id=\"c.$hook\"" percpu-vm.html
 	done

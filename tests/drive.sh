@@ -5,7 +5,7 @@
 
 set -eu
 . "$(dirname -- "$0")/lib.sh"
-plan 31
+plan 32
 
 # A line each test, which counts; a test that is skipped here hides something.
 "$scripts/run" >"$said" && status=0 || status=$?
@@ -15,7 +15,7 @@ none_skipped()
 	[ $status = 0 ]
 	not grep '^skipped ' "$said"
 }
-check "make run, see above" none_skipped
+check "make run, nothing skipped" none_skipped
 
 objects=$build/${BACKEND:-replacement}/run
 check "a guest that hangs" fails 'did not end within 20 seconds' \
