@@ -47,7 +47,7 @@ int main(int argc, char **argv)
 		perror("/bin/percpu_vm");
 		_exit(1);
 	}
-	/* orphans of the test end, too */
+	/* we are also told of processes that the test left behind */
 	while (wait(&status) != pid)
 		;
 	if (status)
