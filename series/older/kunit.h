@@ -1,7 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* For the suite: a case that provokes a warning ends there, as KUnit would show it. */
-#include <kunit/test.h>
+/* What the suite and the benchmark use and this kernel does not have yet. */
+#ifdef CONFIG_PERCPU_VM_BENCHMARK
+/* printk.h, below, would have another one */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+#endif
 
+#include <kunit/test.h>
+#include "../../mm/vmalloc.h"
+
+#define alloc_pages_bulk	alloc_pages_bulk_array
+
+/* A case that provokes a warning ends there, as KUnit would show it. */
 static inline bool kunit_can_suppress(struct kunit *test)
 {
 	/* what has failed before stays failed */

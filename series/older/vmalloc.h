@@ -7,6 +7,8 @@
 #ifndef __MM_VMALLOC_H
 #define __MM_VMALLOC_H
 
+#include <linux/kmsan.h>
+#include <linux/mm.h>
 #include <linux/sched/mm.h>
 #include <linux/sort.h>
 #include <linux/vmalloc.h>
