@@ -97,7 +97,4 @@ pcpu_get_vm_areas_gfp(const unsigned long *offsets, const size_t *sizes,
 	__pcpu_map_pages(addr, pages, nr_pages, \
 			 PCPU_GFP(, ##__VA_ARGS__, GFP_KERNEL))
 
-/* Unless include/linux/export.h has "EXPORT_SYMBOL_FOR_MODULES[(]", as in 7.2 */
-#define EXPORT_SYMBOL_FOR_MODULES(symbol, modules)	EXPORT_SYMBOL_GPL(symbol)
-
 #endif /* __MM_VMALLOC_H */
