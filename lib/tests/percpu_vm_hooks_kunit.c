@@ -66,7 +66,7 @@ static void test_range(struct kunit *test)
 static void test_sync(struct kunit *test)
 {
 	struct percpu_vm_test *ctx = test->priv;
-	const bool sync = ARCH_PAGE_TABLE_SYNC_MASK & PGTBL_PMD_MODIFIED;
+	const int sync = ARCH_PAGE_TABLE_SYNC_MASK & PGTBL_PMD_MODIFIED;
 	int pass;
 
 	while (sync && backend->pte(backend->addr(ctx->chunk, 0, 0)))
