@@ -28,10 +28,43 @@ static inline size_t num_pages_contiguous(struct page **pages, size_t nr_pages)
 }
 
 /* Unless include/linux/gfp.h has "__free_contig_range[(]", as in 7.2 */
+/* Pages that nobody holds any more, as the largest blocks that they make */
+static inline void pcpu_free_blocks(unsigned long pfn, unsigned long end)
+{
+	while (pfn < end) {
+		struct page *page = pfn_to_page(pfn);
+		unsigned int order = min_t(unsigned int, ilog2(end - pfn),
+					   pfn ? __ffs(pfn) : MAX_PAGE_ORDER);
+
+		init_page_count(page);
+		__free_pages(page, order);
+		pfn += 1UL << order;
+	}
+}
+
+/*
+ * As single pages they would fill the lists of this CPU, which then return them to
+ * the buddy allocator one by one.  A block cannot have a page that somebody still
+ * holds, or a poisoned one; and these options keep account of every page.
+ */
 static inline void __free_contig_range(unsigned long pfn, unsigned long nr_pages)
 {
-	while (nr_pages--)
-		__free_page(pfn_to_page(pfn++));
+	const bool blocks = !IS_ENABLED(CONFIG_PAGE_OWNER) &&
+			    !IS_ENABLED(CONFIG_MEM_ALLOC_PROFILING);
+	unsigned long start = pfn, end = pfn + nr_pages;
+
+	for (; pfn < end; pfn++) {
+		struct page *page = pfn_to_page(pfn);
+		bool unused = put_page_testzero(page);
+
+		if (blocks && unused && !PageHWPoison(page))
+			continue;
+		pcpu_free_blocks(start, pfn);
+		if (unused)
+			pcpu_free_blocks(pfn, pfn + 1);
+		start = pfn + 1;
+	}
+	pcpu_free_blocks(start, end);
 }
 
 /* Unless include/linux/gfp.h has "define alloc_pages_bulk_node[(]", as from 6.14 */
