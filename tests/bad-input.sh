@@ -5,7 +5,7 @@
 
 set -eu
 . "$(dirname -- "$0")/lib.sh"
-plan 32
+plan 33
 
 cd "$top"
 while IFS='|' read -r command error; do
@@ -20,6 +20,7 @@ ACCEL=fast scripts/boot build/nowhere|neither tcg nor kvm
 TIMEOUT=soon scripts/boot build/nowhere|not a number of seconds
 ACCEL=fast scripts/kunit|neither tcg nor kvm
 TIMEOUT=soon scripts/kunit|number of seconds
+BACKEND=stock KDIR=. scripts/kunit|from 7.3 on
 ARCH=pdp11 scripts/kunit|ARCH=pdp11 is none of: .*x86_64
 ARCH=../debug/kasan scripts/kunit|is none of:
 CONFIG=fast scripts/kunit|CONFIG=fast is none of: .*kasan
