@@ -33,9 +33,14 @@ static inline void pcpu_free_blocks(unsigned long pfn, unsigned long end)
 {
 	while (pfn < end) {
 		struct page *page = pfn_to_page(pfn);
-		unsigned int order = min_t(unsigned int, ilog2(end - pfn),
-					   pfn ? __ffs(pfn) : MAX_PAGE_ORDER);
+		unsigned int order = min(ilog2(end - pfn), MAX_PAGE_ORDER);
 
+		if (pfn)
+			order = min_t(unsigned int, order, __ffs(pfn));
+		/* On x86-32, highmem begins two pages before a round address. */
+		while (order && page_zone_id(page) !=
+				page_zone_id(pfn_to_page(pfn + (1UL << order) - 1)))
+			order--;
 		init_page_count(page);
 		__free_pages(page, order);
 		pfn += 1UL << order;
