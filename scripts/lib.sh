@@ -251,6 +251,18 @@ once()
 	"$@" | tee "$result"
 }
 
+# Makes what comes on the input a section of guest/RESULTS.md.  Usage: results TITLE
+results()
+{
+	file=$top/guest/RESULTS.md
+	{
+		awk -v title="## $1" '/^## / { skip = $0 == title } !skip' "$file"
+		printf '## %s\n\n' "$1"
+		cat
+	} >"$file.new"
+	mv "$file.new" "$file"
+}
+
 # Usage: kernel_version TREE
 kernel_version()
 {

@@ -216,8 +216,9 @@ check_as_root "a tree that cannot be written" one_error 'cannot be written to' \
 # A section of guest/RESULTS.md takes the place of the former one of that name.
 sections()
 {
+	top=$work/copy
 	for section in One:a Two:b One:c; do
-		echo "${section#*:}" | "$work/copy/scripts/results" "${section%:*}"
+		echo "${section#*:}" | results "${section%:*}"
 	done
 	grep -xE '## (One|Two)|[abc]' "$work/copy/guest/RESULTS.md" | paste -sd ' ' - >"$said"
 	grep -x '## Two b ## One c' "$said"
