@@ -20,7 +20,7 @@ ACCEL=fast scripts/boot build/nowhere|neither tcg nor kvm
 TIMEOUT=soon scripts/boot build/nowhere|not a number of seconds
 ACCEL=fast scripts/kunit|neither tcg nor kvm
 TIMEOUT=soon scripts/kunit|number of seconds
-BACKEND=stock KDIR=. scripts/kunit|from 7.3 on
+BACKEND=stock KDIR=. scripts/kunit|7.3 and later only
 ARCH=pdp11 scripts/kunit|ARCH=pdp11 is none of: .*x86_64
 ARCH=../debug/kasan scripts/kunit|is none of:
 CONFIG=fast scripts/kunit|CONFIG=fast is none of: .*kasan

@@ -8,8 +8,6 @@
 #include <kunit/test.h>
 #include "../../mm/vmalloc.h"
 
-#define alloc_pages_bulk	alloc_pages_bulk_array
-
 /* A case that provokes a warning ends there, as KUnit would show it. */
 static inline bool kunit_can_suppress(struct kunit *test)
 {
@@ -22,3 +20,6 @@ static inline bool kunit_can_suppress(struct kunit *test)
 #define kunit_warning_suppress(test) \
 	for (bool can = kunit_can_suppress(test); can; can = false)
 #define KUNIT_SUPPRESSED_WARNING_COUNT()	0
+
+/* Unless include/linux/gfp.h has "define alloc_pages_bulk[(]", as from 6.14 */
+#define alloc_pages_bulk	alloc_pages_bulk_array

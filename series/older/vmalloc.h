@@ -48,9 +48,10 @@ static inline void pcpu_free_blocks(unsigned long pfn, unsigned long end)
 }
 
 /*
- * As single pages they would fill the lists of this CPU, which then return them to
- * the buddy allocator one by one.  A block cannot have a page that somebody still
- * holds, or a poisoned one; and these options keep account of every page.
+ * Single pages would fill the lists of this CPU, which then return them to the buddy
+ * allocator one by one, so free blocks.  A page that somebody still holds, or that is
+ * poisoned, cannot be in one.  Page owner and allocation profiling account for each
+ * page, and freeing a block would only tell them of the first.
  */
 static inline void __free_contig_range(unsigned long pfn, unsigned long nr_pages)
 {
