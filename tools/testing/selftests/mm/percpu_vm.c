@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Drive per-CPU memory through those who use it, and see that it comes back.
+ * Create and remove users of per-CPU memory, and check that it is all freed.
  *
- * Each test makes objects with per-CPU parts in a cgroup of its own and drops
- * them.  Then three figures have to be what they were: the per-CPU memory that is
- * charged to the cgroup, "Percpu:" of /proc/meminfo, and the memory of which nobody
- * knows what it is used for, neither free nor counted.  A page that was taken from a
- * chunk and never freed is there.
+ * Each test makes objects with per-CPU parts in a cgroup of its own and drops them.
+ * Then three figures have to be what they were: the per-CPU memory charged to the
+ * cgroup, "Percpu:" of /proc/meminfo, and memory that is neither free nor accounted
+ * for, where pages show that were unmapped and never freed.
  *
  * Environment:
  *
@@ -106,17 +105,16 @@ static bool is_stopped(void)
 static int count_possible(void)
 {
 	char list[BUF_SIZE] = "", *at = list;
-	int first, last, len, nr = 0;
+	int first, len, nr = 0;
 
 	read_text("/sys/devices/system/cpu/possible", list, sizeof(list));
 	while (sscanf(at, "%d%n", &first, &len) == 1) {
 		at += len;
-		last = first;
-		if (sscanf(at, "-%d%n", &last, &len) == 1)
+		last_cpu = first;
+		if (sscanf(at, "-%d%n", &last_cpu, &len) == 1)
 			at += len;
 		at += *at == ',';
-		nr += last - first + 1;
-		last_cpu = last;
+		nr += last_cpu - first + 1;
 	}
 	return nr;
 }
@@ -126,20 +124,28 @@ static long meminfo_kb(const char *key)
 	return cg_read_key_long("/proc", "meminfo", key);
 }
 
-/* Pages on the lists for each CPU are free as well. */
-static long free_kb(void)
+/* The sum of a number over the lines of a file that have either format, or -1 */
+static long sum_up(const char *path, const char *format, const char *other)
 {
-	FILE *file = fopen("/proc/zoneinfo", "re");
-	long nr = 0, value;
-	char line[256];
+	FILE *file = fopen(path, "re");
+	long sum = file ? 0 : -1, value;
+	char line[512];
 
 	while (file && fgets(line, sizeof(line), file))
-		if (sscanf(line, " pages free %ld", &value) == 1 ||
-		    sscanf(line, " count: %ld", &value) == 1)
-			nr += value;
+		if (sscanf(line, format, &value) == 1 ||
+		    sscanf(line, other, &value) == 1)
+			sum += value;
 	if (file)
 		fclose(file);
-	return nr * (psize() / 1024);
+	return sum;
+}
+
+/* How long all CPUs have waited for the locks of mm/percpu.c, or -1 */
+static long lock_wait_us(void)
+{
+	return sum_up("/proc/lock_stat",
+		      " pcpu_alloc_mutex: %*s %*s %*s %*s %ld",
+		      " pcpu_lock: %*s %*s %*s %*s %ld");
 }
 
 static struct usage usage_now(void)
@@ -150,19 +156,17 @@ static struct usage usage_now(void)
 		"\nVmallocUsed:", "\nPercpu:", "\nHugetlb:",
 	};
 	struct usage usage = { .charged = -1 };
-	long value;
 	size_t i;
 
 	/* Reclaim in vain: each CPU frees what it has yet to put on a list. */
 	cg_write(shared->cgroup, "memory.reclaim", "1G");
 	write_text("/proc/sys/vm/stat_refresh", "1", 1);
 	usage.percpu_kb = meminfo_kb("\nPercpu:");
-	usage.lost_kb = meminfo_kb("MemTotal:") - free_kb();
-	for (i = 0; i < ARRAY_SIZE(known); i++) {
-		value = meminfo_kb(known[i]);
-		if (value > 0)
-			usage.lost_kb -= value;
-	}
+	/* pages on the lists for each CPU are free as well */
+	usage.lost_kb = meminfo_kb("MemTotal:") - psize() / 1024 *
+		sum_up("/proc/zoneinfo", " pages free %ld", " count: %ld");
+	for (i = 0; i < ARRAY_SIZE(known); i++)
+		usage.lost_kb -= meminfo_kb(known[i]);	/* -1 if not there */
 	if (shared->cgroup[0]) {
 		usage.charged = cg_read_key_long(shared->cgroup, "memory.stat",
 						 "\npercpu ");
@@ -234,11 +238,9 @@ static void guard(pid_t parent)
 	prctl(PR_SET_PDEATHSIG, SIGUSR1);
 	if (getppid() == parent)
 		sigwait(&end, &signal);
-	for (i = 0; i < 100 && shared->group; i++) {
-		if (kill(-shared->group, SIGKILL))
-			break;
-		usleep(10000);
-	}
+	for (i = 0; i < 100 && shared->group; i++)
+		if (!kill(-shared->group, SIGKILL))
+			usleep(10000);
 	put_back();
 	/* a test that was ended could not say so itself */
 	cg_write("/dev", "kmsg", "percpu_vm: run ends");
@@ -326,9 +328,7 @@ static int use_netns(int id)
 {
 	int fd, err;
 
-	if (unshare(CLONE_NEWNET))
-		return -errno;
-	fd = socket(AF_INET, SOCK_DGRAM, 0);
+	fd = unshare(CLONE_NEWNET) ? -1 : socket(AF_INET, SOCK_DGRAM, 0);
 	if (fd < 0)
 		return -errno;
 	err = send_to_self(fd);
@@ -543,16 +543,21 @@ FIXTURE_TEARDOWN_PARENT(percpu_vm)
 /* All CPUs contend for per-CPU memory, one kind of user at a time. */
 TEST_F_TIMEOUT(percpu_vm, users, 60 + 10 * ARRAY_SIZE(all_users))
 {
+	long us;
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(all_users); i++) {
 		shared->nr_used = 0;
+		us = lock_wait_us();
 		start_users(&all_users[i]);
 		sleep(2);
 		EXPECT_EQ(stop_children(), 0);
 		EXPECT_EQ(!shared->nr_used, shared->unusable[i]);
 		ksft_print_msg("%s: %ld in 2 s\n", all_users[i].name,
 			       shared->nr_used);
+		if (us >= 0)
+			ksft_print_msg("waited for locks: %ld us\n",
+				       lock_wait_us() - us);
 	}
 }
 
@@ -670,7 +675,7 @@ static int use_big_map(int id)
 	return fd < 0 ? fd : close(fd);
 }
 
-/* Block devices that must not wait for themselves cannot do without memory. */
+/* An IO flusher allocates with GFP_NOIO; that must not fail here. */
 TEST_F_TIMEOUT(percpu_vm, io_flusher, 300)
 {
 	double end = now() + 100;
@@ -724,7 +729,7 @@ static const char *change_faults(void)
 	return NULL;
 }
 
-/* When so many pages have been allocated there are no more. */
+/* Fail all page allocations of use() after the first @nr_pages. */
 static int use_failing(int (*use)(int id), int nr_pages)
 {
 	/* nothing else is to be hit, so this file is opened before */
@@ -764,22 +769,16 @@ TEST_F_TIMEOUT(percpu_vm, failing, 300)
 /* Use up memory until the OOM killer comes, again and again. */
 static void keep_eating(void)
 {
-	const size_t size = 1 << 20;
-	char *memory;
-
 	while (!is_stopped() && !start_child())
 		wait(NULL);
 	write_text("/proc/self/oom_score_adj", "1000", 4);
-	while (!is_stopped()) {
-		memory = mmap(NULL, size, PROT_READ | PROT_WRITE,
-			      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-		if (memory != MAP_FAILED)
-			memset(memory, 0xa5, size);
-	}
+	while (!is_stopped())
+		mmap(NULL, 1 << 20, PROT_READ | PROT_WRITE,
+		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 	_exit(0);
 }
 
-/* One who eats, and users who need some; returns their cgroup, or NULL. */
+/* Start a memory hog and users beside it; returns their cgroup, or NULL. */
 static const char *start_pressure(bool all)
 {
 	static char dir[160];
