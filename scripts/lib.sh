@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# What all scripts share.  Sourced as the first thing that they do.
+# Shared by all scripts, which source it first.
 # shellcheck shell=sh disable=SC2034
 
 # Of what a kernel developer may have exported, nothing reaches a build or git but what
@@ -59,10 +59,10 @@ check_value()
 	printf '%s\0' "$2" | grep -zqxE -- "$3" || die "$1=$2 is $4"
 }
 
-# Usage: check_backend BACKEND, which is "mutant-N" for scripts/mutant
+# Usage: check_backend BACKEND, which is another one for scripts/coverage and mutate
 check_backend()
 {
-	check_value BACKEND "$1" 'replacement|stock|coverage|mutant-[0-9]+' \
+	check_value BACKEND "$1" 'replacement|stock|coverage|mutant' \
 		'neither replacement nor stock'
 }
 
@@ -95,7 +95,7 @@ lock()
 {
 	{
 		mkdir -p "${1%/*}" && touch "$1.lock"
-	} 2>/dev/null || die "cannot write to $1.lock; whose is it?"
+	} 2>/dev/null || die "cannot write to $1.lock; check who owns it"
 	exec 9>"$1.lock"
 	flock -n 9 || {
 		step WAIT "for another that uses $1"
@@ -198,7 +198,7 @@ is_name_in()
 # Usage: settings_of FILE
 settings_of()
 {
-	[ -f "$1" ] || die "there is no $1; which file says '# also:' that?"
+	[ -f "$1" ] || die "there is no $1; correct the '# also:' line that names it"
 	for also in $(setting also "$1"); do
 		settings_of "$top/guest/$also"
 	done
