@@ -12,8 +12,8 @@
 /**
  * percpu_vm_forget - forget which orders were refused, and the staging array
  *
- * The next chunk has it allocated again, which has to succeed.  The caller holds
- * the mutex until then.
+ * Creating the next chunk allocates it again, which has to succeed.  The caller
+ * holds the mutex until then.
  */
 void percpu_vm_forget(void)
 {
@@ -105,9 +105,8 @@ static int pcpu_settle(void)
 }
 
 /*
- * Pages on the lists for each CPU, which no counter has, are put back first, and
- * what the counters of each CPU hold back is counted.  Freed vmalloc areas are
- * purged, because KASAN keeps their shadow memory until then.
+ * Drain the per-CPU lists, whose pages do not count as free, and fold the per-CPU
+ * counters.  Purge freed vmalloc areas, whose shadow memory KASAN keeps until then.
  */
 static long pcpu_nr_free(void)
 {

@@ -55,7 +55,7 @@ static struct pcpu_unit *pcpu_cpu_units;
 static int pcpu_nr_cpu_units;
 static struct page **pcpu_staged;
 
-/* Staged pages that wait for the TLB flush of a chunk; a walk stages behind. */
+/* Staged pages that await a chunk's TLB flush; a walk stages after them. */
 static int pcpu_nr_unmapped;
 static struct pcpu_chunk *pcpu_unmapped_chunk;
 
@@ -85,7 +85,7 @@ struct pcpu_walk {
 /* Find the entry of an address; NULL if it has no table. */
 typedef pte_t *(*pcpu_pte_fn)(struct pcpu_walk *walk, unsigned long addr);
 
-/* Handle a page, which is staged in *@staged; false ends the walk. */
+/* Map or unmap a page; *@staged is its staging entry.  False ends the walk. */
 typedef bool (*pcpu_page_fn)(struct pcpu_walk *walk, unsigned long addr,
 			     pte_t *pte, struct page **staged, pgprot_t prot);
 
@@ -137,7 +137,7 @@ static void pcpu_sort_units(void)
 	}
 }
 
-/* Get the staging array, and with it, in one allocation, the sorted units. */
+/* Return the staging array.  The first call allocates it, and the units. */
 static struct page **pcpu_get_pages(gfp_t gfp)
 {
 	struct pcpu_unit *units;
@@ -335,7 +335,7 @@ static noinline pte_t *pcpu_walk_to(struct pcpu_walk *walk, unsigned long addr,
 	return pte;
 }
 
-/* A unit that spans several tables or has none; the walk is at its first page. */
+/* Handle a unit that spans tables or lacks one; @pte is for its first page. */
 static noinline bool
 pcpu_walk_across(struct pcpu_walk *walk, unsigned long addr, pte_t *pte,
 		 struct page **staged, int stride, pcpu_pte_fn pte_fn,
@@ -364,7 +364,7 @@ pcpu_walk_pages(struct pcpu_walk *walk, pcpu_pte_fn pte_fn,
 		pcpu_page_fn page_fn)
 {
 	const int nr_pages = walk->nr_pages;
-	/* From this offset in a table on, a unit does not fit; below 0 it wraps. */
+	/* A unit at this offset in a table or above does not fit; < 0 wraps. */
 	const unsigned long limit = PMD_SIZE + PAGE_SIZE -
 		min(nr_pages * PAGE_SIZE, PMD_SIZE + PAGE_SIZE);
 	const unsigned long start = (unsigned long)walk->chunk->base_addr +
@@ -399,7 +399,7 @@ pcpu_walk_pages(struct pcpu_walk *walk, pcpu_pte_fn pte_fn,
 				staged += stride;
 			} while (++pte < stop);
 		}
-		/* The first row of the node is behind us, skip the others. */
+		/* @first is past one index of the node; skip the others. */
 		first += stride * (nr_pages - 1);
 	}
 out:
@@ -451,7 +451,7 @@ static bool pcpu_undo_map(struct pcpu_walk *walk, unsigned long addr,
 	       pcpu_unmap(walk, addr, pte, staged, prot);
 }
 
-/* KMSAN maps metadata beside ours, which can fail for each page. */
+/* KMSAN maps its metadata page by page, and each mapping can fail. */
 static bool pcpu_kmsan_map(struct pcpu_walk *walk, unsigned long addr,
 			   pte_t *pte, struct page **staged, pgprot_t prot)
 {
@@ -476,7 +476,7 @@ static void pcpu_pre_unmap_flush(const struct pcpu_walk *walk)
 	flush_cache_vunmap(walk->flush_start, walk->flush_end);
 }
 
-/* Unmap a populated range and stage its pages, for after the TLB flush. */
+/* Unmap a populated range and stage its pages until the TLB flush. */
 static void pcpu_unmap_pages(struct pcpu_walk *walk)
 {
 	pcpu_pre_unmap_flush(walk);
@@ -558,7 +558,7 @@ static int pcpu_populate_chunk(struct pcpu_chunk *chunk, int page_start,
 }
 
 /**
- * pcpu_depopulate_chunk - take the memory of a range of pages, in all units
+ * pcpu_depopulate_chunk - unmap a range of pages, in all units
  * @chunk: the chunk
  * @page_start: index of the first page
  * @page_end: index after the last page
@@ -622,7 +622,7 @@ static struct pcpu_chunk *pcpu_create_chunk(gfp_t gfp)
 		return NULL;
 	}
 
-	/* Units fill the areas to the end: /proc/kcore reads no guard page. */
+	/* Units fill their areas: there is no guard page to leave out. */
 	for (group = 0; group < pcpu_nr_groups; group++)
 		areas[group]->flags |= VM_NO_GUARD;
 

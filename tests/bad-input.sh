@@ -80,7 +80,7 @@ rm -f "$work/bin/apt-get"
 check "no apt and no kernel source" one_error 'pass KDIR=' \
 	env PATH="$work/bin" XDG_CACHE_HOME="$work/cache" scripts/kernel-source
 rm -f "$work/bin/flex"
-check "no apt and a missing package" one_error 'what has flex, which Debian has' \
+check "no apt and a missing package" one_error 'not found: flex; install' \
 	env PATH="$work/bin" scripts/packages build
 
 # Nobody is asked for a password, and what is there stays there
@@ -102,7 +102,7 @@ check "a missing package while apt is in use" \
 # git and perl are all that installing takes
 rm -f "$work/bin/gcc"
 check "no compiler where none is needed" env PATH="$work/bin" scripts/packages series
-check "no compiler" one_error 'what has .*gcc' env PATH="$work/bin" scripts/packages build
+check "no compiler" one_error 'not found: .*gcc' env PATH="$work/bin" scripts/packages build
 
 check_as_root "no room on disk" one_error 'needs 2500 MB in .* make room' \
 	unshare -m sh -c "mount -t tmpfs -o size=4m tmpfs '$work/stub' &&

@@ -134,7 +134,7 @@ with_kdir()
 	KDIR=$work/kdir "$scripts/series" "$work/user"
 	grep "^base-commit: $public$" "$work/user/$cover"
 	echo '# mine' >>"$work/kdir/MAINTAINERS"
-	one_error 'MAINTAINERS of .* is not that of commit' \
+	one_error 'MAINTAINERS of .* differs from commit' \
 		env KDIR="$work/kdir" "$scripts/series" "$work/user"
 }
 check "a tree with the series in it gives the same, for a commit that others have" with_kdir

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What tests may ask of the backend of the per-CPU allocator, mm/percpu-vm.c.
- * With CONFIG_PERCPU_VM_KUNIT_TEST they see the calls that it makes, and have
- * some fail; CONFIG_PERCPU_VM_BENCHMARK leaves it exactly as it is.
+ * What the KUnit suite and the benchmark use of mm/percpu-vm.c.  With
+ * CONFIG_PERCPU_VM_KUNIT_TEST, they see the calls it makes and can fail them;
+ * with CONFIG_PERCPU_VM_BENCHMARK, the backend is unchanged.
  */
 #ifndef _LINUX_PERCPU_VM_H
 #define _LINUX_PERCPU_VM_H
@@ -88,7 +88,7 @@ struct percpu_vm_layout {
  * @should_reclaim: decides in a situation that is made up for it
  * @page: the page that is mapped for a CPU, or NULL
  * @addr_to_page: the page that is mapped at an address, or NULL
- * @page_chunk: where a page leads to
+ * @page_chunk: the chunk that is recorded in a page, or NULL
  * @addr: where a page of a CPU is, or would be
  * @area: the area of an address
  * @pte: the entry of an address, NULL if it has no page table

@@ -31,7 +31,7 @@ static int use_percpu(void __percpu *ptr, size_t size, u8 seed)
 	return bad;
 }
 
-/* What was mapped at boot leads to no chunk. */
+/* Pages mapped at boot record no chunk. */
 static bool is_beyond_first(void __percpu *ptr)
 {
 	void *addr = per_cpu_ptr(ptr, 0);
@@ -97,12 +97,12 @@ static void work_everywhere(struct kunit *test)
 }
 
 /*
- * What the workers had comes back: a backend that keeps it loses thousands of
- * pages here.  How many stay for a good reason depends on who ran when.  Of
- * per-CPU memory it is the first chunk, one that mm/percpu.c has in reserve, pages
- * of a chunk that others use, too, and empty pages for atomic allocations, each in a
- * chunk of its own; of the rest it is stacks, page tables and what else is made once.
- * Each chunk has an eighth of its size for KASAN, tags of four units for profiling.
+ * The memory that the workers used is freed: a leak loses thousands of pages here.
+ * How many stay depends on timing.  Of per-CPU memory: the first chunk, a spare
+ * chunk, pages of chunks with other users, and empty pages for atomic allocations,
+ * each in its own chunk.  Of other memory: stacks, page tables and whatever is
+ * allocated once; and for each chunk, an eighth of its size for KASAN, tags of four
+ * units for profiling.
  */
 static void test_alloc_percpu(struct kunit *test)
 {

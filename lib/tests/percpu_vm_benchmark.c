@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the backend of the per-CPU allocator, mm/percpu-vm.c, takes
+ * Benchmark of mm/percpu-vm.c, the backend of the per-CPU allocator
  *
  * Every line in the kernel log is one figure, in nanoseconds.  They are exact
  * in a virtual machine that counts instructions (QEMU -icount shift=0); elsewhere
- * they are worth as much as any measurement while the machine boots.
+ * they include the noise of booting.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -148,7 +148,7 @@ static int __init bench_chunk(struct pcpu_chunk *chunk, int nr_pages,
 	u64 start, middle, end;
 	int i, err = 0;
 
-	/* what others have put off comes before, not meanwhile */
+	/* let deferred work finish before, not during, the measurement */
 	backend->settle();
 	msleep(100);
 
@@ -439,7 +439,7 @@ static int __init bench_broken(const struct memory *memory)
 	err = bench_pages(memory) ?: bench_objects(memory);
 	nr_larger = nr_free_blocks(memory->order + 1);
 	if (nr_larger)
-		pr_warn("memory=%s has %lu larger blocks in the end\n",
+		pr_warn("memory=%s is not valid: %lu larger blocks formed\n",
 			memory->name, nr_larger);
 	mend_memory(held);
 	return err;

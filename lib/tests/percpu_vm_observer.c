@@ -7,7 +7,7 @@
 static void promise(struct percpu_vm_test *ctx, bool kept, const char *what)
 {
 	if (!kept && ctx->nr_broken++ < 5)
-		kunit_err(ctx->test, "not kept: %s\n", what);
+		kunit_err(ctx->test, "violated: %s\n", what);
 }
 
 /* The page tables say what is mapped, not the backend. */
@@ -16,7 +16,7 @@ struct page *percpu_vm_page(struct pcpu_chunk *chunk, unsigned int cpu, int i)
 	return vmalloc_to_page((void *)backend->addr(chunk, cpu, i));
 }
 
-/* How many pages of the watched range lead to one of these contiguous pages? */
+/* How many entries of the watched range map one of these contiguous pages? */
 static int nr_mapped_of(struct percpu_vm_test *ctx, struct page *first, int nr)
 {
 	unsigned int cpu;
@@ -86,9 +86,9 @@ static bool see_block(struct percpu_vm_test *ctx, struct percpu_vm_call *call)
 static bool see_bulk(struct percpu_vm_test *ctx, struct percpu_vm_call *call)
 {
 	promise(ctx, call->node >= 0, "memory is requested on a node");
-	promise(ctx, call->nr <= BULK_PAGES, "128 pages are enough at a time");
+	promise(ctx, call->nr <= BULK_PAGES, "at most 128 pages are requested in bulk");
 	promise(ctx, call->nr == 1 || call->node + 1 != ctx->seen.short_node,
-		"when the bulk allocator stops early, it is one at a time");
+		"single pages are requested after a short bulk allocation");
 	if (call->nr > ctx->set.nr_bulk)
 		ctx->seen.short_node = call->node + 1;
 	call->nr = min3((long)call->nr, (long)ctx->set.nr_bulk,
@@ -101,7 +101,7 @@ static void see_pages(struct percpu_vm_test *ctx,
 {
 	ctx->seen.pages_busy += call->nr;
 	promise(ctx, ctx->seen.pages_busy <= 512,
-		"others can run after 512 pages");
+		"it reschedules every 512 pages");
 }
 
 /* Where page->index is the chunk, that of a page never mapped can be anything. */
@@ -122,7 +122,7 @@ static void see_free(struct percpu_vm_test *ctx,
 	see_pages(ctx, call);
 	for (page = call->page; page < call->page + call->nr; page++) {
 		promise(ctx, !is_ours(ctx, backend->page_chunk(page)),
-			"no page is freed that leads to a chunk");
+			"page->private is 0 when a page is freed");
 		promise(ctx, page_count(page), "no page is freed twice");
 		ctx->seen.nr_shared += page_count(page) > 1;
 	}
@@ -136,7 +136,7 @@ static void see_metadata(struct percpu_vm_test *ctx,
 	check_scope(ctx);
 	promise(ctx, call->end == call->start + PAGE_SIZE &&
 		call->page == vmalloc_to_page((void *)call->start),
-		"metadata is that of one page");
+		"metadata is mapped for one page at a time");
 }
 
 static void see_table(struct percpu_vm_test *ctx,
@@ -144,7 +144,7 @@ static void see_table(struct percpu_vm_test *ctx,
 {
 	check_scope(ctx);
 	promise(ctx, ++ctx->seen.tables_busy <= 4,
-		"others can run after the four levels of a page table");
+		"it reschedules after four levels of page tables");
 	ctx->seen.nr_down += call->start < ctx->seen.table;
 	ctx->seen.table = call->start;
 }
@@ -153,7 +153,7 @@ static void see_entry(struct percpu_vm_test *ctx,
 		      const struct percpu_vm_call *call)
 {
 	promise(ctx, backend->page_chunk(call->page),
-		"a page leads to its chunk before it is mapped");
+		"page->private is set before a page is mapped");
 	promise(ctx, backend->pte(call->start) == (pte_t *)call->end,
 		"an entry is set for its own address");
 }

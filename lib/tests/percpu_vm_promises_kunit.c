@@ -281,7 +281,7 @@ static void test_pieces(struct kunit *test)
 	}
 }
 
-/* Each page leads to its chunk, and no longer does when it is freed. */
+/* page->private is the chunk while a page is mapped, 0 when it is freed. */
 static void test_page_to_chunk(struct kunit *test)
 {
 	struct percpu_vm_test *ctx = test->priv;
@@ -311,7 +311,7 @@ static void test_page_to_chunk(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, nr_freed(ctx), 3 * nr_cpu_pages(nr));
 }
 
-/* What was mapped at boot leads nowhere, but is protected as the rest. */
+/* Pages mapped at boot record no chunk, but have the same protection. */
 static void test_first_chunk(struct kunit *test)
 {
 	struct pcpu_chunk *first = *backend->first_chunk;
