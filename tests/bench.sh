@@ -4,7 +4,7 @@
 
 set -eu
 . "$(dirname -- "$0")/lib.sh"
-plan 13
+plan 14
 
 "$scripts/packages" plot
 
@@ -71,5 +71,8 @@ check "bench-report of two logs" two_logs
 check "bench-report of a log that is missing" one_error 'there is no' \
 	"$scripts/bench-report" "$stock" "$work/none.log"
 sed -i '/cgroup/d' "$replacement"
+echo 'percpu_vm_benchmark: memory=fours is not valid: 3 larger blocks formed' >"$work/invalid.log"
+check "bench-report of a log that is not valid" one_error 'fours is not valid: 3 larger' \
+	"$scripts/bench-report" "$work/invalid.log" "$stock"
 check "bench-report of logs that differ" one_error 'do not have the same figures' \
 	"$scripts/bench-report" "$work"

@@ -101,7 +101,7 @@ static void see_pages(struct percpu_vm_test *ctx,
 {
 	ctx->seen.pages_busy += call->nr;
 	promise(ctx, ctx->seen.pages_busy <= 512,
-		"it reschedules every 512 pages");
+		"others can run at least every 512 pages");
 }
 
 /* Where page->index is the chunk, that of a page never mapped can be anything. */
@@ -122,7 +122,7 @@ static void see_free(struct percpu_vm_test *ctx,
 	see_pages(ctx, call);
 	for (page = call->page; page < call->page + call->nr; page++) {
 		promise(ctx, !is_ours(ctx, backend->page_chunk(page)),
-			"page->private is 0 when a page is freed");
+			"no chunk is recorded in a page when it is freed");
 		promise(ctx, page_count(page), "no page is freed twice");
 		ctx->seen.nr_shared += page_count(page) > 1;
 	}
@@ -144,7 +144,7 @@ static void see_table(struct percpu_vm_test *ctx,
 {
 	check_scope(ctx);
 	promise(ctx, ++ctx->seen.tables_busy <= 4,
-		"it reschedules after four levels of page tables");
+		"others can run after the four levels of a page table");
 	ctx->seen.nr_down += call->start < ctx->seen.table;
 	ctx->seen.table = call->start;
 }
@@ -153,7 +153,7 @@ static void see_entry(struct percpu_vm_test *ctx,
 		      const struct percpu_vm_call *call)
 {
 	promise(ctx, backend->page_chunk(call->page),
-		"page->private is set before a page is mapped");
+		"a chunk is recorded in a page before it is mapped");
 	promise(ctx, backend->pte(call->start) == (pte_t *)call->end,
 		"an entry is set for its own address");
 }

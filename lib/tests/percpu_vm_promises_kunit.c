@@ -281,7 +281,7 @@ static void test_pieces(struct kunit *test)
 	}
 }
 
-/* page->private is the chunk while a page is mapped, 0 when it is freed. */
+/* A page records its chunk while it is mapped, and none when it is freed. */
 static void test_page_to_chunk(struct kunit *test)
 {
 	struct percpu_vm_test *ctx = test->priv;

@@ -166,7 +166,7 @@ static struct usage usage_now(void)
 	usage.lost_kb = meminfo_kb("MemTotal:") - psize() / 1024 *
 		sum_up("/proc/zoneinfo", " pages free %ld", " count: %ld");
 	for (i = 0; i < ARRAY_SIZE(known); i++)
-		usage.lost_kb -= meminfo_kb(known[i]);	/* -1 if not there */
+		usage.lost_kb -= meminfo_kb(known[i]);	/* absent: always -1 */
 	if (shared->cgroup[0]) {
 		usage.charged = cg_read_key_long(shared->cgroup, "memory.stat",
 						 "\npercpu ");
