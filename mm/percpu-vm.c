@@ -65,8 +65,7 @@ static u8 pcpu_node_backoff[MAX_NUMNODES];
 /*
  * A pass over a range of pages in all units.  One page table serves many pages
  * and often several units, so the walk restarts at the PGD only for a unit that
- * is not entirely in the table in use.  Lazy MMU mode is on while @table is set.
- *
+ * is not entirely in the table in use.  Lazy MMU mode is on while there is one.
  * Flushes cover everything from the lowest to the highest unit, gaps included:
  * that is cheaper than one flush for each CPU.
  */
@@ -77,8 +76,8 @@ struct pcpu_walk {
 	unsigned long		flush_start;
 	unsigned long		flush_end;
 	pte_t			*table;		/* page-table page in use */
-	unsigned long		base;		/* its address, else VMALLOC_END */
-	pgtbl_mod_mask		mask;		/* levels that were modified */
+	unsigned long		base;		/* its address, else @flush_end */
+	pgtbl_mod_mask		mask;		/* levels with new tables below */
 	gfp_t			gfp;
 };
 
@@ -89,18 +88,18 @@ typedef pte_t *(*pcpu_pte_fn)(struct pcpu_walk *walk, unsigned long addr);
 typedef bool (*pcpu_page_fn)(struct pcpu_walk *walk, unsigned long addr,
 			     pte_t *pte, struct page **staged, pgprot_t prot);
 
-/* A walk that has not begun */
-static struct pcpu_walk pcpu_walk_range(struct pcpu_chunk *chunk,
-					int page_start, int page_end, gfp_t gfp)
+/* A walk that has not begun, over the pages from @start up to @end */
+static __always_inline struct pcpu_walk
+pcpu_walk_range(struct pcpu_chunk *chunk, int start, int end, gfp_t gfp)
 {
 	return (struct pcpu_walk) {
 		.chunk		= chunk,
-		.page_start	= page_start,
-		.nr_pages	= page_end - page_start,
-		.flush_start	= pcpu_chunk_addr(chunk, pcpu_low_unit_cpu, page_start),
-		.flush_end	= pcpu_chunk_addr(chunk, pcpu_high_unit_cpu, page_end),
+		.page_start	= start,
+		.nr_pages	= end - start,
+		.flush_start	= pcpu_chunk_addr(chunk, pcpu_low_unit_cpu, start),
+		.flush_end	= pcpu_chunk_addr(chunk, pcpu_high_unit_cpu, end),
+		.base		= pcpu_chunk_addr(chunk, pcpu_high_unit_cpu, end),
 		.gfp		= gfp,
-		.base		= VMALLOC_END,
 	};
 }
 
@@ -121,10 +120,8 @@ static void pcpu_sort_units(void)
 	/* A CPU that is brought up can turn out to be on another node. */
 	for (i = 0; i < pcpu_nr_cpu_units; i++) {
 		node = cpu_to_node(units[i].cpu);
-		if (units[i].node == node)
-			continue;
+		sorted &= units[i].node == node;
 		units[i].node = node;
-		sorted = false;
 	}
 	if (sorted)
 		return;
@@ -174,19 +171,17 @@ pcpu_chunk_page(struct pcpu_chunk *chunk, unsigned int cpu, int page_idx)
 /* Free staged pages; no TLB may still map them. */
 static void pcpu_free_pages(struct page **pages, int nr_pages)
 {
-	struct page **end = pages + nr_pages;
-
-	while (pages < end) {
+	while (nr_pages > 0) {
 		int nr = 1;
 
-		if (pages + 1 < end && pages[1] == *pages + 1) {
-			nr = num_pages_contiguous(pages, min(end - pages,
-							     PCPU_BATCH));
+		if (nr_pages > 1 && pages[1] == *pages + 1) {
+			nr = num_pages_contiguous(pages, min(nr_pages, PCPU_BATCH));
 			__free_contig_range(page_to_pfn(*pages), nr);
 		} else if (*pages) {	/* NULL: see pcpu_unmap() */
 			__free_page(*pages);
 		}
 		pages += nr;
+		nr_pages -= nr;
 		cond_resched();
 	}
 }
@@ -285,6 +280,63 @@ static int pcpu_alloc_pages(struct page **pages, int nr_pages, gfp_t gfp)
 	return 0;
 }
 
+/* Map a page; ends the walk at an entry that is in use already. */
+static __always_inline bool
+pcpu_map(struct pcpu_walk *walk, unsigned long addr, pte_t *pte,
+	 struct page **staged, pgprot_t prot)
+{
+	struct page *page = *staged;
+
+	if (WARN_ON_ONCE(!pte_none(ptep_get(pte))))
+		return false;
+
+	/* free_percpu() finds the page by its entry, and in it the chunk. */
+	pcpu_set_page_chunk(page, walk->chunk);
+	set_pte_at(&init_mm, addr, pte, mk_pte(page, prot));
+	return true;
+}
+
+/* Unmap and stage a page, NULL for an entry that is empty. */
+static __always_inline bool
+pcpu_unmap(struct pcpu_walk *walk, unsigned long addr, pte_t *pte,
+	   struct page **staged, pgprot_t prot)
+{
+	pte_t old = ptep_get_and_clear(&init_mm, addr, pte);
+	struct page *page = NULL;
+
+	if (!WARN_ON_ONCE(!pte_present(old))) {
+		page = pte_page(old);
+		pcpu_set_page_chunk(page, NULL);
+	}
+	*staged = page;
+	return true;
+}
+
+/* Unmap what pcpu_map() mapped; what else is mapped there is not ours. */
+static bool pcpu_undo_map(struct pcpu_walk *walk, unsigned long addr,
+			  pte_t *pte, struct page **staged, pgprot_t prot)
+{
+	pte_t old = ptep_get(pte);
+
+	return pte_present(old) && pte_pfn(old) == page_to_pfn(*staged) &&
+	       pcpu_unmap(walk, addr, pte, staged, prot);
+}
+
+/* KMSAN maps its metadata page by page, and each mapping can fail. */
+static bool pcpu_kmsan_map(struct pcpu_walk *walk, unsigned long addr,
+			   pte_t *pte, struct page **staged, pgprot_t prot)
+{
+	return !kmsan_vmap_pages_range_noflush(addr, addr + PAGE_SIZE, prot,
+					       staged, PAGE_SHIFT, walk->gfp);
+}
+
+static bool pcpu_kmsan_unmap(struct pcpu_walk *walk, unsigned long addr,
+			     pte_t *pte, struct page **staged, pgprot_t prot)
+{
+	kmsan_vunmap_range_noflush(addr, addr + PAGE_SIZE);
+	return true;
+}
+
 /* Allocate the table of an address if need be. */
 static pte_t *pcpu_pte_alloc(struct pcpu_walk *walk, unsigned long addr)
 {
@@ -310,10 +362,9 @@ static pte_t *pcpu_pte_find(struct pcpu_walk *walk, unsigned long addr)
 /* Leave the table: sleeping is allowed again. */
 static void pcpu_walk_leave(struct pcpu_walk *walk)
 {
-	if (walk->table)
+	if (walk->base != walk->flush_end)
 		lazy_mmu_mode_disable();
-	walk->table = NULL;
-	walk->base = VMALLOC_END;
+	walk->base = walk->flush_end;
 	cond_resched();
 }
 
@@ -324,12 +375,10 @@ static noinline pte_t *pcpu_walk_to(struct pcpu_walk *walk, unsigned long addr,
 	pte_t *pte;
 
 	pcpu_walk_leave(walk);
-
 	pte = pte_fn ? pte_fn(walk, addr) : NULL;
 	if (pte) {
 		walk->table = pte - pte_index(addr);
 		walk->base = addr & PMD_MASK;
-		walk->mask |= PGTBL_PTE_MODIFIED;
 		lazy_mmu_mode_enable();
 	}
 	return pte;
@@ -346,8 +395,15 @@ pcpu_walk_across(struct pcpu_walk *walk, unsigned long addr, pte_t *pte,
 	for (i = 0; i < walk->nr_pages; i++, pte++) {
 		if (i && addr - walk->base >= PMD_SIZE)
 			pte = pcpu_walk_to(walk, addr, pte_fn);
-		if (!page_fn(walk, addr, pte, staged, PAGE_KERNEL))
+		if (pte_fn && !pte) {
+			/* Nothing is mapped there; go on only to unmap others. */
+			if (page_fn != pcpu_unmap)
+				return false;
+			WARN_ON_ONCE(1);
+			*staged = NULL;
+		} else if (!page_fn(walk, addr, pte, staged, PAGE_KERNEL)) {
 			return false;
+		}
 		addr += PAGE_SIZE;
 		staged += stride;
 	}
@@ -375,7 +431,7 @@ pcpu_walk_pages(struct pcpu_walk *walk, pcpu_pte_fn pte_fn,
 	struct page **first = pcpu_staged + pcpu_nr_unmapped;
 	int stride;
 
-	while (unit < last) {
+	do {
 		stride = unit->nr;
 		for (end = unit + stride; unit < end; unit++, first++) {
 			unsigned long addr = start + unit->offset;
@@ -401,69 +457,10 @@ pcpu_walk_pages(struct pcpu_walk *walk, pcpu_pte_fn pte_fn,
 		}
 		/* @first is past one index of the node; skip the others. */
 		first += stride * (nr_pages - 1);
-	}
+	} while (unit < last);
 out:
 	pcpu_walk_leave(walk);
-	if (walk->mask & ARCH_PAGE_TABLE_SYNC_MASK)
-		arch_sync_kernel_mappings(walk->flush_start, walk->flush_end);
 	return unit == last;
-}
-
-/* Map a page; ends the walk at an entry that is in use already. */
-static __always_inline bool
-pcpu_map(struct pcpu_walk *walk, unsigned long addr, pte_t *pte,
-	 struct page **staged, pgprot_t prot)
-{
-	struct page *page = *staged;
-
-	if (!pte || WARN_ON_ONCE(!pte_none(ptep_get(pte))))
-		return false;
-
-	/* free_percpu() finds the page by its entry, and in it the chunk. */
-	pcpu_set_page_chunk(page, walk->chunk);
-	set_pte_at(&init_mm, addr, pte, mk_pte(page, prot));
-	return true;
-}
-
-/* Unmap and stage a page, NULL for an entry that is empty. */
-static __always_inline bool
-pcpu_unmap(struct pcpu_walk *walk, unsigned long addr, pte_t *pte,
-	   struct page **staged, pgprot_t prot)
-{
-	pte_t old = pte ? ptep_get_and_clear(&init_mm, addr, pte) : __pte(0);
-	struct page *page = NULL;
-
-	if (!WARN_ON_ONCE(!pte_present(old))) {
-		page = pte_page(old);
-		pcpu_set_page_chunk(page, NULL);
-	}
-	*staged = page;
-	return true;
-}
-
-/* Unmap what pcpu_map() mapped; what else is mapped there is not ours. */
-static bool pcpu_undo_map(struct pcpu_walk *walk, unsigned long addr,
-			  pte_t *pte, struct page **staged, pgprot_t prot)
-{
-	pte_t old = pte ? ptep_get(pte) : __pte(0);
-
-	return pte_present(old) && pte_pfn(old) == page_to_pfn(*staged) &&
-	       pcpu_unmap(walk, addr, pte, staged, prot);
-}
-
-/* KMSAN maps its metadata page by page, and each mapping can fail. */
-static bool pcpu_kmsan_map(struct pcpu_walk *walk, unsigned long addr,
-			   pte_t *pte, struct page **staged, pgprot_t prot)
-{
-	return !kmsan_vmap_pages_range_noflush(addr, addr + PAGE_SIZE, prot,
-					       staged, PAGE_SHIFT, walk->gfp);
-}
-
-static bool pcpu_kmsan_unmap(struct pcpu_walk *walk, unsigned long addr,
-			     pte_t *pte, struct page **staged, pgprot_t prot)
-{
-	kmsan_vunmap_range_noflush(addr, addr + PAGE_SIZE);
-	return true;
 }
 
 static void pcpu_post_map_flush(const struct pcpu_walk *walk)
@@ -511,6 +508,9 @@ static int pcpu_map_pages(struct pcpu_walk *walk)
 	/* Page tables are allocated without gfp flags, but in this scope. */
 	flags = memalloc_apply_gfp_scope(walk->gfp);
 	mapped = pcpu_walk_pages(walk, pcpu_pte_alloc, pcpu_map);
+	/* Entries alone, set or cleared, do not need this. */
+	if (walk->mask & ARCH_PAGE_TABLE_SYNC_MASK)
+		arch_sync_kernel_mappings(walk->flush_start, walk->flush_end);
 	done = mapped && (!IS_ENABLED(CONFIG_KMSAN) ||
 			  pcpu_walk_pages(walk, NULL, pcpu_kmsan_map));
 	memalloc_restore_scope(flags);
