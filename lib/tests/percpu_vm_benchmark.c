@@ -208,23 +208,24 @@ static int __init bench_hooks(const struct memory *memory, const int *pages,
 	return err;
 }
 
-/* Independent pages from the largest blocks that there are */
+/* Independent pages from the largest blocks that there are, without reclaim */
 static int __init floor_alloc(struct page **pages, int nr, unsigned int order)
 {
+	const gfp_t gfp = GFP_KERNEL & ~__GFP_RECLAIM;
 	struct page *page;
 	int got = 0, i;
 
-	memset(pages, 0, nr * sizeof(*pages));
 	while (got < nr) {
 		order = min_t(unsigned int, order, ilog2(nr - got));
 		if (!order) {
+			memset(pages + got, 0, (nr - got) * sizeof(*pages));
 			i = alloc_pages_bulk(GFP_KERNEL, nr - got, pages + got);
 			got += i;
 			if (!i)
 				break;
 			continue;
 		}
-		page = alloc_pages(GFP_KERNEL, order);
+		page = alloc_pages(gfp, order);
 		if (!page)
 			break;
 		split_page(page, order);
@@ -256,6 +257,7 @@ static int __init bench_floor(const struct memory *memory, int nr_pages)
 {
 	const int nr = nr_pages * num_possible_cpus();
 	struct figure populate = NO_FIGURE, depopulate = NO_FIGURE;
+	const pgprot_t prot = PAGE_KERNEL;
 	struct page **pages;
 	u64 start, middle, end;
 	int i, page, got, err = -ENOMEM;
@@ -274,8 +276,7 @@ static int __init bench_floor(const struct memory *memory, int nr_pages)
 			goto free_arrays;
 		}
 		for (page = 0; page < nr; page++)
-			WRITE_ONCE(ptes[page], mk_pte(pages[page],
-						      PAGE_KERNEL));
+			WRITE_ONCE(ptes[page], mk_pte(pages[page], prot));
 		middle = ktime_get_ns();
 		for (page = 0; page < nr; page++)
 			WRITE_ONCE(ptes[page], __pte(0));
