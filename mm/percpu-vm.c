@@ -177,7 +177,7 @@ static void pcpu_free_pages(struct page **pages, int nr_pages)
 		if (nr_pages > 1 && pages[1] == *pages + 1) {
 			nr = num_pages_contiguous(pages, min(nr_pages, PCPU_BATCH));
 			__free_contig_range(page_to_pfn(*pages), nr);
-		} else if (*pages) {	/* NULL: see pcpu_unmap() */
+		} else if (*pages) {	/* NULL: none was mapped */
 			__free_page(*pages);
 		}
 		pages += nr;
@@ -359,7 +359,7 @@ static pte_t *pcpu_pte_find(struct pcpu_walk *walk, unsigned long addr)
 	return !pmd || pmd_none(*pmd) ? NULL : pte_offset_kernel(pmd, addr);
 }
 
-/* Leave the table: sleeping is allowed again. */
+/* Leave the table: sleeping is allowed again.  All pages are below @base. */
 static void pcpu_walk_leave(struct pcpu_walk *walk)
 {
 	if (walk->base != walk->flush_end)
@@ -508,7 +508,7 @@ static int pcpu_map_pages(struct pcpu_walk *walk)
 	/* Page tables are allocated without gfp flags, but in this scope. */
 	flags = memalloc_apply_gfp_scope(walk->gfp);
 	mapped = pcpu_walk_pages(walk, pcpu_pte_alloc, pcpu_map);
-	/* Entries alone, set or cleared, do not need this. */
+	/* Only new tables have to be made known, entries do not. */
 	if (walk->mask & ARCH_PAGE_TABLE_SYNC_MASK)
 		arch_sync_kernel_mappings(walk->flush_start, walk->flush_end);
 	done = mapped && (!IS_ENABLED(CONFIG_KMSAN) ||

@@ -467,10 +467,22 @@ static void test_flush_destroy(struct kunit *test)
 static void check_boundary(struct kunit *test, int nr)
 {
 	struct percpu_vm_test *ctx = test->priv;
-	long nr_tables;
+	const int sync = ARCH_PAGE_TABLE_SYNC_MASK & PGTBL_PMD_MODIFIED;
+	long nr_tables = 0;
+	bool known;
+	int err;
 
-	percpu_vm_watch(ctx, 0, nr);
-	KUNIT_ASSERT_EQ(test, 0, percpu_vm_populate(ctx->chunk, 0, nr));
+	/* a new table is made known, also if the next one is missing */
+	do {
+		percpu_vm_watch(ctx, 0, nr);
+		known = backend->pte(ctx->start);
+		ctx->set.event = PERCPU_VM_TABLE;
+		ctx->set.nth = ++nr_tables;
+		err = percpu_vm_populate(ctx->chunk, 0, nr);
+		if (sync && !known && backend->pte(ctx->start))
+			KUNIT_EXPECT_EQ(test, ctx->seen.calls[PERCPU_VM_SYNC], 1);
+	} while (err);
+
 	KUNIT_EXPECT_EQ(test, ctx->seen.calls[PERCPU_VM_LAZY_ENABLE],
 			needs_of(test, 0, nr, 0).nr_tables);
 	nr_tables = ctx->seen.calls[PERCPU_VM_TABLE];
