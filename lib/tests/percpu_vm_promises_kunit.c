@@ -375,13 +375,13 @@ static void test_entry_missing(struct kunit *test)
 	percpu_vm_watch(ctx, 0, 3);
 	kunit_warning_suppress(test)
 		percpu_vm_depopulate(ctx->chunk, 0, 3);
-	KUNIT_EXPECT_EQ(test, nr_freed(ctx), nr_cpu_pages(2));
-	KUNIT_EXPECT_EQ(test, percpu_vm_nr_mapped(ctx), 0);
+	KUNIT_ASSERT_EQ(test, nr_freed(ctx), nr_cpu_pages(2));
+	KUNIT_ASSERT_EQ(test, percpu_vm_nr_mapped(ctx), 0);
 
 	/* most chunks have tables that were another's before */
-	while (backend->pte(backend->addr(ctx->chunk, 0, 0)) &&
-	       percpu_vm_renew(ctx))
-		;
+	while (backend->pte(backend->addr(ctx->chunk, 0, 0)))
+		if (!percpu_vm_renew(ctx))
+			kunit_skip(test, "all chunks have page tables");
 	percpu_vm_watch(ctx, 0, nr);
 	kunit_warning_suppress(test) {
 		percpu_vm_depopulate(ctx->chunk, 0, nr);
@@ -523,7 +523,8 @@ static void test_table_boundary(struct kunit *test)
 			check_boundary(test, nr);
 	} while (nr_seen < num_possible_cpus() && percpu_vm_renew(ctx));
 	/* Units of some sizes never straddle two tables. */
-	KUNIT_EXPECT_TRUE(test, nr_seen || PTRS_PER_PTE % nr == 0);
+	if (!nr_seen && PTRS_PER_PTE % nr)
+		kunit_skip(test, "no chunk is at the end of a page table");
 }
 
 /* A unit with fewer than four pages has no quarter. */
