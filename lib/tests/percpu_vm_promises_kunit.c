@@ -481,6 +481,8 @@ static void check_boundary(struct kunit *test, int nr)
 		err = percpu_vm_populate(ctx->chunk, 0, nr);
 		if (sync && !known && backend->pte(ctx->start))
 			KUNIT_EXPECT_EQ(test, ctx->seen.calls[PERCPU_VM_SYNC], 1);
+		KUNIT_ASSERT_TRUE(test, !err ||
+				  ctx->seen.calls[PERCPU_VM_TABLE] == nr_tables);
 	} while (err);
 
 	KUNIT_EXPECT_EQ(test, ctx->seen.calls[PERCPU_VM_LAZY_ENABLE],
@@ -524,7 +526,7 @@ static void test_table_boundary(struct kunit *test)
 	} while (nr_seen < num_possible_cpus() && percpu_vm_renew(ctx));
 	/* Units of some sizes never straddle two tables. */
 	if (!nr_seen && PTRS_PER_PTE % nr)
-		kunit_skip(test, "no chunk is at the end of a page table");
+		kunit_skip(test, "no unit spans two page tables");
 }
 
 /* A unit with fewer than four pages has no quarter. */
