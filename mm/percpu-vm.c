@@ -351,10 +351,7 @@ static pte_t *pcpu_pte_alloc(struct pcpu_walk *walk, unsigned long addr)
 
 static pte_t *pcpu_pte_find(struct pcpu_walk *walk, unsigned long addr)
 {
-	pgd_t *pgd = pgd_offset_k(addr);
-	p4d_t *p4d = pgd_none(*pgd) ? NULL : p4d_offset(pgd, addr);
-	pud_t *pud = !p4d || p4d_none(*p4d) ? NULL : pud_offset(p4d, addr);
-	pmd_t *pmd = !pud || pud_none(*pud) ? NULL : pmd_offset(pud, addr);
+	pmd_t *pmd = mm_find_pmd(&init_mm, addr);
 
 	return !pmd || pmd_none(*pmd) ? NULL : pte_offset_kernel(pmd, addr);
 }
@@ -369,8 +366,8 @@ static void pcpu_walk_leave(struct pcpu_walk *walk)
 }
 
 /* Go to the table of @addr and, if it has one, stay: no sleeping until left. */
-static noinline pte_t *pcpu_walk_to(struct pcpu_walk *walk, unsigned long addr,
-				    pcpu_pte_fn pte_fn)
+static __always_inline pte_t *
+pcpu_walk_to(struct pcpu_walk *walk, unsigned long addr, pcpu_pte_fn pte_fn)
 {
 	pte_t *pte;
 
@@ -419,7 +416,7 @@ static __always_inline bool
 pcpu_walk_pages(struct pcpu_walk *walk, pcpu_pte_fn pte_fn,
 		pcpu_page_fn page_fn)
 {
-	const int nr_pages = walk->nr_pages;
+	const long nr_pages = walk->nr_pages;
 	/* A unit at this offset in a table or above does not fit; < 0 wraps. */
 	const unsigned long limit = PMD_SIZE + PAGE_SIZE -
 		min(nr_pages * PAGE_SIZE, PMD_SIZE + PAGE_SIZE);
@@ -429,7 +426,7 @@ pcpu_walk_pages(struct pcpu_walk *walk, pcpu_pte_fn pte_fn,
 	const struct pcpu_unit *last = unit + pcpu_nr_cpu_units, *end;
 	const pgprot_t prot = PAGE_KERNEL;	/* x86 computes it each time */
 	struct page **first = pcpu_staged + pcpu_nr_unmapped;
-	int stride;
+	long stride;
 
 	do {
 		stride = unit->nr;
@@ -438,7 +435,7 @@ pcpu_walk_pages(struct pcpu_walk *walk, pcpu_pte_fn pte_fn,
 			struct page **staged = first;
 			pte_t *pte, *stop;
 
-			pte = walk->table + pte_index(addr);
+			pte = walk->table + ((addr - walk->base) >> PAGE_SHIFT);
 			if (addr - walk->base >= limit)
 				pte = pcpu_walk_to(walk, addr, pte_fn);
 			if (unlikely(addr - walk->base >= limit)) {
