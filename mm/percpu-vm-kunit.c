@@ -20,6 +20,7 @@ void percpu_vm_forget(void)
 #ifdef PCPU_ORDER_RETRY
 	memset(pcpu_node_backoff, 0, sizeof(pcpu_node_backoff));
 	pcpu_mem_free(pcpu_cpu_units);
+	pcpu_cpu_units = NULL;
 	pcpu_staged = NULL;
 #endif
 }
@@ -74,12 +75,27 @@ static bool pcpu_decide(struct pcpu_chunk *chunk, bool isolated, int nr_empty,
 
 static pte_t *pcpu_kunit_pte(unsigned long addr)
 {
-	pgd_t *pgd = pgd_offset_k(addr);
-	p4d_t *p4d = pgd_none(*pgd) ? NULL : p4d_offset(pgd, addr);
-	pud_t *pud = p4d && !p4d_none(*p4d) ? pud_offset(p4d, addr) : NULL;
-	pmd_t *pmd = pud && !pud_none(*pud) ? pmd_offset(pud, addr) : NULL;
+	pmd_t *pmd = mm_find_pmd(&init_mm, addr);
 
 	return pmd && !pmd_none(*pmd) ? pte_offset_kernel(pmd, addr) : NULL;
+}
+
+static int pcpu_allocate(struct page **pages, int nr)
+{
+#ifdef PCPU_ORDER_RETRY
+	return pcpu_alloc_pages(pages, nr, GFP_KERNEL | __GFP_HIGHMEM);
+#else
+	return pcpu_alloc_pages(NULL, pages, 0, nr, GFP_KERNEL);
+#endif
+}
+
+static void pcpu_free(struct page **pages, int nr)
+{
+#ifdef PCPU_ORDER_RETRY
+	pcpu_free_pages(pages, nr * pcpu_nr_cpu_units);
+#else
+	pcpu_free_pages(NULL, pages, 0, nr);
+#endif
 }
 
 static struct percpu_vm_layout pcpu_layout(void)
@@ -127,6 +143,8 @@ const struct percpu_vm_backend percpu_vm_backend = {
 	.populate	= pcpu_populate_chunk,
 	.depopulate	= pcpu_depopulate_chunk,
 	.flush		= pcpu_post_unmap_tlb_flush,
+	.allocate	= pcpu_allocate,
+	.free		= pcpu_free,
 	.should_reclaim	= pcpu_decide,
 	.page		= pcpu_chunk_page,
 	.addr_to_page	= pcpu_addr_to_page,

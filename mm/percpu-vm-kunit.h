@@ -71,10 +71,7 @@ static unsigned long __maybe_unused
 pcpu_observe_bulk(gfp_t gfp, int node, unsigned long nr, struct page **pages)
 {
 	struct percpu_vm_call call = {
-		.event	= PERCPU_VM_BULK,
-		.gfp	= gfp,
-		.node	= node,
-		.nr	= nr,
+		.event = PERCPU_VM_BULK, .gfp = gfp, .node = node, .nr = nr,
 	};
 
 	nr = pcpu_tell(&call) ? alloc_pages_bulk_node(gfp, node, call.nr, pages) : 0;
@@ -94,30 +91,6 @@ static void pcpu_observe_free(struct page *page, unsigned int order)
 {
 	pcpu_observe(FREE, .page = page, .nr = 1 << order);
 	__free_pages(page, order);
-}
-
-static __maybe_unused p4d_t *
-pcpu_observe_p4d(struct mm_struct *mm, pgd_t *pgd, unsigned long addr,
-		 pgtbl_mod_mask *mask)
-{
-	return pcpu_observe(TABLE, .start = addr) ?
-	       p4d_alloc_track(mm, pgd, addr, mask) : NULL;
-}
-
-static __maybe_unused pud_t *
-pcpu_observe_pud(struct mm_struct *mm, p4d_t *p4d, unsigned long addr,
-		 pgtbl_mod_mask *mask)
-{
-	return pcpu_observe(TABLE, .start = addr) ?
-	       pud_alloc_track(mm, p4d, addr, mask) : NULL;
-}
-
-static __maybe_unused pmd_t *
-pcpu_observe_pmd(struct mm_struct *mm, pud_t *pud, unsigned long addr,
-		 pgtbl_mod_mask *mask)
-{
-	return pcpu_observe(TABLE, .start = addr) ?
-	       pmd_alloc_track(mm, pud, addr, mask) : NULL;
 }
 
 static __maybe_unused pte_t *
@@ -193,9 +166,6 @@ static void pcpu_observe_resched(void)
 #define alloc_pages_bulk_node		pcpu_observe_bulk
 #define __free_pages			pcpu_observe_free
 #define __free_contig_range		pcpu_observe_free_contig
-#define p4d_alloc_track			pcpu_observe_p4d
-#define pud_alloc_track			pcpu_observe_pud
-#define pmd_alloc_track			pcpu_observe_pmd
 #define pte_alloc_kernel_track		pcpu_observe_pte
 #define set_pte_at			pcpu_observe_set_pte
 #define kmsan_vmap_pages_range_noflush	pcpu_observe_kmsan_map
@@ -205,6 +175,12 @@ static void pcpu_observe_resched(void)
 #define flush_cache_vmap		pcpu_observe_flush_cache_vmap
 #define flush_cache_vunmap		pcpu_observe_flush_cache_vunmap
 #define flush_tlb_kernel_range		pcpu_observe_flush_tlb_kernel_range
+#define p4d_alloc_track(...)						\
+	(pcpu_observe(TABLE) ? p4d_alloc_track(__VA_ARGS__) : NULL)
+#define pud_alloc_track(...)						\
+	(pcpu_observe(TABLE) ? pud_alloc_track(__VA_ARGS__) : NULL)
+#define pmd_alloc_track(...)						\
+	(pcpu_observe(TABLE) ? pmd_alloc_track(__VA_ARGS__) : NULL)
 #define pcpu_free_chunk(chunk)						\
 	(pcpu_observe(DESTROY), pcpu_free_chunk(chunk))
 #define pcpu_free_vm_areas(areas, nr_areas)				\

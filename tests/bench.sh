@@ -4,7 +4,7 @@
 
 set -eu
 . "$(dirname -- "$0")/lib.sh"
-plan 14
+plan 15
 
 "$scripts/packages" plot
 
@@ -18,6 +18,7 @@ log()
 	Run /init as init process
 	percpu_vm_benchmark: cpus=4 nodes=1 memory=booted pages=2 op=populate first=$1 least=800 mean=1600
 	percpu_vm_benchmark: cpus=4 nodes=1 memory=booted pages=2 op=floor_populate first=80 least=64 mean=72
+	percpu_vm_benchmark: cpus=4 nodes=1 memory=booted pages=2 op=allocate first=400 least=320 mean=320
 	percpu_vm_benchmark: cpus=4 nodes=1 op=fragments when=after huge=$2 percpu=38 extfrag=5
 	percpu_vm_benchmark: cpus=4 nodes=1 memory=singles bytes=64 op=alloc_percpu first=7 least=6 mean=$1
 	percpu_vm_benchmark: cpus=4 nodes=1 memory=booted objects=100 op=cgroup first=9 least=$1 mean=8
@@ -47,7 +48,8 @@ bench.json: an object|bench.json|"op": "cgroup", "stock": 2400.0, "replacement":
 the table: a page|table|^ +4 +2 +100 +100 +1.00 +1.00 +2.00 +8$
 the table: an object|table|^ +4 alloc_percpu 64 +6 +6 +1.00 +2.00$
 the table: free blocks|table|^ +4 +1 after +7 +9 +5 +5 +38 +38$
-data of the plot|plot/bench.dat|^"memory cgroup" 2400.0 1200.0$
+data of the plot: parts|plot/bench.dat|^booted stock 5.0 7.5 0 0 0$
+data of the plot: users|plot/bench.dat|^"memory cgroup" 2400.0 1200.0$
 END
 
 check "bench.json is JSON" python3 -m json.tool "$work/bench.json"

@@ -29,7 +29,7 @@ enum percpu_vm_event {
 	PERCPU_VM_TRACE,	/* trace them: @nr more */
 	PERCPU_VM_ALLOCATED,	/* it has got pages */
 	PERCPU_VM_FREE,		/* free contiguous pages */
-	PERCPU_VM_TABLE,	/* go down to a page table, or allocate it */
+	PERCPU_VM_TABLE,	/* go down a level; to that of entries at @start */
 	PERCPU_VM_ENTRY,	/* set an entry, which is at @end */
 	PERCPU_VM_LAZY_ENABLE,	/* enable lazy MMU mode */
 	PERCPU_VM_LAZY_DISABLE,	/* it has disabled it */
@@ -85,6 +85,8 @@ struct percpu_vm_layout {
  * @populate: populates pages
  * @depopulate: depopulates them
  * @flush: flushes the TLB after that
+ * @allocate: allocates pages for all units and maps none: a part of @populate
+ * @free: frees these: a part of @depopulate or @flush
  * @should_reclaim: decides in a situation that is made up for it
  * @page: the page that is mapped for a CPU, or NULL
  * @addr_to_page: the page that is mapped at an address, or NULL
@@ -105,6 +107,8 @@ struct percpu_vm_backend {
 	int (*populate)(struct pcpu_chunk *chunk, int start, int end, gfp_t gfp);
 	void (*depopulate)(struct pcpu_chunk *chunk, int start, int end);
 	void (*flush)(struct pcpu_chunk *chunk, int start, int end);
+	int (*allocate)(struct page **pages, int nr);
+	void (*free)(struct page **pages, int nr);
 	bool (*should_reclaim)(struct pcpu_chunk *chunk, bool isolated,
 			       int nr_empty, int nr_pages, int nr_empty_all);
 	struct page *(*page)(struct pcpu_chunk *chunk, unsigned int cpu, int i);

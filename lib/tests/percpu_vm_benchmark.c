@@ -208,6 +208,52 @@ static int __init bench_hooks(const struct memory *memory, const int *pages,
 	return err;
 }
 
+/*
+ * Parts of the hooks by themselves; the rest of these is mapping and unmapping.
+ * The new backend remembers which orders other memory had, so do not count the
+ * first cycles, and do this before the hooks.
+ */
+static int __init bench_parts(const struct memory *memory, int nr_pages)
+{
+	struct figure alloc = NO_FIGURE, flush = NO_FIGURE, free = NO_FIGURE;
+	const struct percpu_vm_layout layout = backend->layout();
+	u64 start, allocated, flushed, freed;
+	struct pcpu_chunk *chunk;
+	struct page **pages;
+	int i, err = -ENOMEM;
+
+	guard(mutex)(backend->mutex);
+	chunk = backend->create_chunk(GFP_KERNEL);
+	pages = kvcalloc(layout.nr_units * layout.unit_pages, sizeof(*pages),
+			 GFP_KERNEL);
+	if (!chunk || !pages)
+		goto destroy_chunk;
+
+	for (i = 0; i < 2 * NR_CYCLES; i++) {
+		start = ktime_get_ns();
+		err = backend->allocate(pages, nr_pages);
+		if (err)
+			goto destroy_chunk;
+		allocated = ktime_get_ns();
+		backend->flush(chunk, 0, nr_pages);	/* without any page */
+		flushed = ktime_get_ns();
+		backend->free(pages, nr_pages);
+		freed = ktime_get_ns();
+		if (i < NR_CYCLES)
+			continue;
+		add(&alloc, i - NR_CYCLES, allocated - start);
+		add(&flush, i - NR_CYCLES, flushed - allocated);
+		add(&free, i - NR_CYCLES, freed - flushed);
+	}
+	report(memory, "allocate", "pages", nr_pages, &alloc);
+	report(memory, "flush", "pages", nr_pages, &flush);
+	report(memory, "free", "pages", nr_pages, &free);
+destroy_chunk:
+	kvfree(pages);
+	backend->destroy_chunk(chunk);
+	return err;
+}
+
 /* Independent pages from the largest blocks that there are, without reclaim */
 static int __init floor_alloc(struct page **pages, int nr, unsigned int order)
 {
@@ -403,12 +449,14 @@ static int __init bench_fragments(void)
 static int __init bench_pages(const struct memory *memory)
 {
 	static const int pages[] = { 1, 2, 4, 9, 32 };
-	int nr = ARRAY_SIZE(pages), i, err;
+	int nr = ARRAY_SIZE(pages), i, err = 0;
 
 	/* a unit can have fewer, where pages are big */
 	while (pages[nr - 1] > backend->layout().unit_pages)
 		nr--;
-	err = bench_hooks(memory, pages, nr);
+	for (i = 0; i < nr && !err; i++)
+		err = bench_parts(memory, pages[i]);
+	err = err ?: bench_hooks(memory, pages, nr);
 	for (i = 0; i < nr && !err; i++)
 		err = bench_floor(memory, pages[i]);
 	return err;

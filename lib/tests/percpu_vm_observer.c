@@ -145,6 +145,8 @@ static void see_table(struct percpu_vm_test *ctx,
 	check_scope(ctx);
 	promise(ctx, ++ctx->seen.tables_busy <= 4,
 		"others can run after the four levels of a page table");
+	if (!call->start)	/* an upper one */
+		return;
 	ctx->seen.nr_down += call->start < ctx->seen.table;
 	ctx->seen.table = call->start;
 }
