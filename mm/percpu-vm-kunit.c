@@ -12,8 +12,7 @@
 /**
  * percpu_vm_forget - forget which orders were refused, and the staging array
  *
- * Creating the next chunk allocates it again, which has to succeed.  The caller
- * holds the mutex until then.
+ * The caller holds the mutex until it has created a chunk, which must succeed.
  */
 void percpu_vm_forget(void)
 {
@@ -54,7 +53,7 @@ EXPORT_SYMBOL_FOR_MODULES(percpu_vm_allow_node, "percpu_vm_kunit");
 
 #include "page_alloc.h"
 
-/* Put everything back afterwards. */
+/* Decide in a situation that is made up, then put everything back. */
 static bool pcpu_decide(struct pcpu_chunk *chunk, bool isolated, int nr_empty,
 			int nr_pages, int nr_empty_all)
 {
@@ -111,6 +110,9 @@ static struct percpu_vm_layout pcpu_layout(void)
 		.nr_levels	= 5 - mm_p4d_folded(&init_mm) -
 				  mm_pud_folded(&init_mm) -
 				  mm_pmd_folded(&init_mm),
+#ifdef PCPU_ORDER_RETRY	/* only the new backend has that */
+		.keeps_promises	= true,
+#endif
 	};
 }
 

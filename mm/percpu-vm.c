@@ -2,13 +2,13 @@
 /*
  * Backing memory for per-CPU chunks in vmalloc space
  *
- * mm/percpu.c includes this file where there are several CPUs and an MMU, and
- * decides which pages of a chunk are populated.  In a chunk, every possible CPU
- * owns a unit, and populating page i populates it in each of these.  Each hook
- * handles a range of pages in all units at once: it allocates the pages of a
- * node together, and makes one pass over the page tables and one flush.  Pages
- * are allocated first: if that fails, no page table has been touched.  They are
- * freed last because a CPU can reach a page through its TLB until the flush.
+ * mm/percpu.c includes this file on SMP kernels with an MMU, and decides which
+ * pages of a chunk are populated.  In a chunk, every possible CPU owns a unit,
+ * and populating page i populates it in each of these.  A range of pages is
+ * populated or depopulated in all units at once, in one pass over the page
+ * tables.  Pages are allocated first, those of a node together: if that fails,
+ * no page table has been touched.  They are freed last because a CPU can reach a
+ * page through its TLB until the flush.
  *
  * In between, page pointers are staged in one array, node by node.  Within a
  * node, pages with the same index are neighbours, so depopulating one index
@@ -76,7 +76,7 @@ struct pcpu_walk {
 	unsigned long		flush_start;
 	unsigned long		flush_end;
 	pte_t			*table;		/* page-table page in use */
-	unsigned long		base;		/* its address, else @flush_end */
+	unsigned long		base;		/* what it begins to map, or @flush_end */
 	pgtbl_mod_mask		mask;		/* levels with new tables below */
 	gfp_t			gfp;
 };
@@ -168,7 +168,10 @@ pcpu_chunk_page(struct pcpu_chunk *chunk, unsigned int cpu, int page_idx)
 	       pcpu_addr_to_page((void *)pcpu_chunk_addr(chunk, cpu, page_idx));
 }
 
-/* Free staged pages; no TLB may still map them. */
+/*
+ * Free staged pages; no TLB may still map them.  Unlike free_pages_bulk(), skip
+ * empty entries, and free single pages as such, which is cheaper.
+ */
 static void pcpu_free_pages(struct page **pages, int nr_pages)
 {
 	while (nr_pages > 0) {
@@ -177,7 +180,7 @@ static void pcpu_free_pages(struct page **pages, int nr_pages)
 		if (nr_pages > 1 && pages[1] == *pages + 1) {
 			nr = num_pages_contiguous(pages, min(nr_pages, PCPU_BATCH));
 			__free_contig_range(page_to_pfn(*pages), nr);
-		} else if (*pages) {	/* NULL: none was mapped */
+		} else if (*pages) {	/* one was mapped */
 			__free_page(*pages);
 		}
 		pages += nr;
@@ -290,7 +293,7 @@ pcpu_map(struct pcpu_walk *walk, unsigned long addr, pte_t *pte,
 	if (WARN_ON_ONCE(!pte_none(ptep_get(pte))))
 		return false;
 
-	/* free_percpu() finds the page by its entry, and in it the chunk. */
+	/* free_percpu() finds the page by this entry, and the chunk in the page. */
 	pcpu_set_page_chunk(page, walk->chunk);
 	set_pte_at(&init_mm, addr, pte, mk_pte(page, prot));
 	return true;
@@ -322,7 +325,7 @@ static bool pcpu_undo_map(struct pcpu_walk *walk, unsigned long addr,
 	       pcpu_unmap(walk, addr, pte, staged, prot);
 }
 
-/* KMSAN maps its metadata page by page, and each mapping can fail. */
+/* KMSAN takes arrays of pages, but those of a unit are not staged side by side. */
 static bool pcpu_kmsan_map(struct pcpu_walk *walk, unsigned long addr,
 			   pte_t *pte, struct page **staged, pgprot_t prot)
 {
@@ -356,7 +359,7 @@ static pte_t *pcpu_pte_find(struct pcpu_walk *walk, unsigned long addr)
 	return !pmd || pmd_none(*pmd) ? NULL : pte_offset_kernel(pmd, addr);
 }
 
-/* Leave the table: sleeping is allowed again.  All pages are below @base. */
+/* Leave the table: sleeping is allowed again.  No page is at @base or above. */
 static void pcpu_walk_leave(struct pcpu_walk *walk)
 {
 	if (walk->base != walk->flush_end)
@@ -417,7 +420,7 @@ pcpu_walk_pages(struct pcpu_walk *walk, pcpu_pte_fn pte_fn,
 		pcpu_page_fn page_fn)
 {
 	const long nr_pages = walk->nr_pages;
-	/* A unit at this offset in a table or above does not fit; < 0 wraps. */
+	/* A unit below this offset in a table fits; one before the table wraps. */
 	const unsigned long limit = PMD_SIZE + PAGE_SIZE -
 		min(nr_pages * PAGE_SIZE, PMD_SIZE + PAGE_SIZE);
 	const unsigned long start = (unsigned long)walk->chunk->base_addr +
@@ -514,7 +517,7 @@ static int pcpu_map_pages(struct pcpu_walk *walk)
 	if (done)
 		return 0;
 
-	/* The metadata of an entry that was in use is not ours either. */
+	/* Otherwise it has not been mapped, or belongs to an entry in use. */
 	if (IS_ENABLED(CONFIG_KMSAN) && mapped)
 		pcpu_walk_pages(walk, NULL, pcpu_kmsan_unmap);
 	pcpu_pre_unmap_flush(walk);
@@ -675,10 +678,10 @@ static int __init pcpu_verify_alloc_info(const struct pcpu_alloc_info *ai)
  * pcpu_should_reclaim_chunk - decide whether to reclaim empty pages of a chunk
  * @chunk: the chunk, in which something was just freed
  *
- * A chunk that an earlier reclaim has isolated gives up every page that has
- * become empty since.  Any other chunk is reclaimed if at least a quarter of it
- * is empty and the remaining chunks still have enough empty pages for atomic
- * allocations.  What was mapped at boot stays.
+ * A chunk that an earlier reclaim has isolated is reclaimed again as soon as one
+ * of its pages is empty.  Any other chunk is if at least a quarter of it is empty
+ * and the remaining chunks have enough empty pages for atomic allocations.  What
+ * was mapped at boot stays.
  *
  * Return: true if the caller should queue the chunk for depopulation.
  */

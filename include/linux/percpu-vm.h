@@ -29,7 +29,7 @@ enum percpu_vm_event {
 	PERCPU_VM_TRACE,	/* trace them: @nr more */
 	PERCPU_VM_ALLOCATED,	/* it has got pages */
 	PERCPU_VM_FREE,		/* free contiguous pages */
-	PERCPU_VM_TABLE,	/* go down a level; to that of entries at @start */
+	PERCPU_VM_TABLE,	/* allocate a table if need be; @start for PTEs */
 	PERCPU_VM_ENTRY,	/* set an entry, which is at @end */
 	PERCPU_VM_LAZY_ENABLE,	/* enable lazy MMU mode */
 	PERCPU_VM_LAZY_DISABLE,	/* it has disabled it */
@@ -74,6 +74,7 @@ struct percpu_vm_layout {
 	size_t		atom_size;	/* alignment of an area in bytes */
 	int		max_order;	/* of half a pageblock */
 	int		nr_levels;	/* of page tables */
+	bool		keeps_promises;	/* those of the new backend */
 };
 
 /**
@@ -85,8 +86,8 @@ struct percpu_vm_layout {
  * @populate: populates pages
  * @depopulate: depopulates them
  * @flush: flushes the TLB after that
- * @allocate: allocates pages for all units and maps none: a part of @populate
- * @free: frees these: a part of @depopulate or @flush
+ * @allocate: allocates into @pages, which is for all units, once there is a chunk
+ * @free: frees these pages, which were not mapped
  * @should_reclaim: decides in a situation that is made up for it
  * @page: the page that is mapped for a CPU, or NULL
  * @addr_to_page: the page that is mapped at an address, or NULL

@@ -51,7 +51,7 @@ struct memory {
 
 /**
  * struct figure - what an operation takes, in nanoseconds
- * @first: the least of the first cycles, which find no page tables
+ * @first: the least of the first cycles; those of hooks find no page tables
  * @least: the least of all
  * @sum: the sum of all but the first
  * @nr: how many that are
@@ -209,49 +209,38 @@ static int __init bench_hooks(const struct memory *memory, const int *pages,
 }
 
 /*
- * Parts of the hooks by themselves; the rest of these is mapping and unmapping.
- * The new backend remembers which orders other memory had, so do not count the
- * first cycles, and do this before the hooks.
+ * Time allocating, flushing and freeing alone; the rest of the hooks is mapping
+ * and unmapping.  The new backend remembers which orders other memory had, so do
+ * not count the first cycles, and do this before the hooks.
  */
-static int __init bench_parts(const struct memory *memory, int nr_pages)
+static int __init bench_parts(const struct memory *memory, int nr_pages,
+			      struct page **pages, struct pcpu_chunk *chunk)
 {
 	struct figure alloc = NO_FIGURE, flush = NO_FIGURE, free = NO_FIGURE;
-	const struct percpu_vm_layout layout = backend->layout();
 	u64 start, allocated, flushed, freed;
-	struct pcpu_chunk *chunk;
-	struct page **pages;
-	int i, err = -ENOMEM;
+	int i, err;
 
-	guard(mutex)(backend->mutex);
-	chunk = backend->create_chunk(GFP_KERNEL);
-	pages = kvcalloc(layout.nr_units * layout.unit_pages, sizeof(*pages),
-			 GFP_KERNEL);
-	if (!chunk || !pages)
-		goto destroy_chunk;
-
-	for (i = 0; i < 2 * NR_CYCLES; i++) {
+	for (i = -NR_CYCLES; i < NR_CYCLES; i++) {
+		guard(mutex)(backend->mutex);
 		start = ktime_get_ns();
 		err = backend->allocate(pages, nr_pages);
 		if (err)
-			goto destroy_chunk;
+			return err;
 		allocated = ktime_get_ns();
 		backend->flush(chunk, 0, nr_pages);	/* without any page */
 		flushed = ktime_get_ns();
 		backend->free(pages, nr_pages);
 		freed = ktime_get_ns();
-		if (i < NR_CYCLES)
+		if (i < 0)
 			continue;
-		add(&alloc, i - NR_CYCLES, allocated - start);
-		add(&flush, i - NR_CYCLES, flushed - allocated);
-		add(&free, i - NR_CYCLES, freed - flushed);
+		add(&alloc, i, allocated - start);
+		add(&flush, i, flushed - allocated);
+		add(&free, i, freed - flushed);
 	}
 	report(memory, "allocate", "pages", nr_pages, &alloc);
 	report(memory, "flush", "pages", nr_pages, &flush);
 	report(memory, "free", "pages", nr_pages, &free);
-destroy_chunk:
-	kvfree(pages);
-	backend->destroy_chunk(chunk);
-	return err;
+	return 0;
 }
 
 /* Independent pages from the largest blocks that there are, without reclaim */
@@ -340,7 +329,7 @@ free_arrays:
 	return err;
 }
 
-/* The front: some objects at once, until nothing is left to balance */
+/* Allocate some objects, free them, and wait for the balance worker. */
 static int __init bench_alloc(const struct memory *memory, size_t size, int nr,
 			      const char *alloc_op, const char *free_op)
 {
@@ -448,17 +437,33 @@ static int __init bench_fragments(void)
 
 static int __init bench_pages(const struct memory *memory)
 {
-	static const int pages[] = { 1, 2, 4, 9, 32 };
-	int nr = ARRAY_SIZE(pages), i, err = 0;
+	static const int sizes[] = { 1, 2, 4, 9, 32 };
+	const struct percpu_vm_layout layout = backend->layout();
+	int nr = ARRAY_SIZE(sizes), i, err = -ENOMEM;
+	struct pcpu_chunk *chunk;
+	struct page **pages;
 
 	/* a unit can have fewer, where pages are big */
-	while (pages[nr - 1] > backend->layout().unit_pages)
+	while (sizes[nr - 1] > layout.unit_pages)
 		nr--;
+	pages = kvcalloc(layout.nr_units * layout.unit_pages, sizeof(*pages),
+			 GFP_KERNEL);
+	scoped_guard(mutex, backend->mutex)
+		chunk = backend->create_chunk(GFP_KERNEL);
+	if (pages && chunk)
+		err = 0;
+	/* let deferred work finish before, not during, the measurement */
+	backend->settle();
+	msleep(100);
 	for (i = 0; i < nr && !err; i++)
-		err = bench_parts(memory, pages[i]);
-	err = err ?: bench_hooks(memory, pages, nr);
+		err = bench_parts(memory, sizes[i], pages, chunk);
+	scoped_guard(mutex, backend->mutex)
+		backend->destroy_chunk(chunk);
+	kvfree(pages);
+
+	err = err ?: bench_hooks(memory, sizes, nr);
 	for (i = 0; i < nr && !err; i++)
-		err = bench_floor(memory, pages[i]);
+		err = bench_floor(memory, sizes[i]);
 	return err;
 }
 
@@ -476,7 +481,7 @@ static int __init bench_objects(const struct memory *memory)
 	return err;
 }
 
-/* Measure in fragmented memory, and warn if that was not so until the end. */
+/* Measure in fragmented memory, and warn if larger blocks have formed. */
 static int __init bench_broken(const struct memory *memory)
 {
 	unsigned long *held = break_memory(memory), nr_larger;

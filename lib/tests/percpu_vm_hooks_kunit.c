@@ -250,7 +250,7 @@ static long read_first_word(void *addr)
 }
 
 /*
- * The real thing: all CPUs have a translation, the page behind it changes, and
+ * End to end: all CPUs have a translation, the page behind it changes, and
  * none may see the old one.  The old page is held so that it is not used again,
  * and the new one is written to through another address.
  */

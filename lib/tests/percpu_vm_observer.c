@@ -43,8 +43,11 @@ static void check_gfp(struct percpu_vm_test *ctx,
 {
 	gfp_t expected = ctx->set.gfp;
 
-	if (call->event == PERCPU_VM_ALLOC || call->event == PERCPU_VM_BULK)
+	if (call->event == PERCPU_VM_ALLOC || call->event == PERCPU_VM_BULK) {
 		expected |= __GFP_HIGHMEM;
+		promise(ctx, !(current->flags & PF_MEMALLOC),
+			"no page is taken from the reserves");
+	}
 	/* high orders are opportunistic */
 	if (call->event == PERCPU_VM_ALLOC) {
 		expected &= ~__GFP_RECLAIM;
@@ -490,7 +493,8 @@ long percpu_vm_fail_each(struct kunit *test, enum percpu_vm_event event,
 		KUNIT_ASSERT_EQ_MSG(test, percpu_vm_nr_mapped(ctx), 0,
 				    "failure %ld", n);
 		KUNIT_EXPECT_FALSE(test, current->flags & PF_MEMALLOC);
-		/* nothing waits for a flush */
+		KUNIT_EXPECT_EQ(test, nr_allocated(ctx), nr_freed(ctx));
+		/* nothing waits for a flush, or it would be freed twice */
 		scoped_guard(mutex, backend->mutex)
 			backend->flush(ctx->chunk, 1, end);
 		KUNIT_ASSERT_EQ_MSG(test, nr_allocated(ctx), nr_freed(ctx),
@@ -546,6 +550,8 @@ void percpu_vm_test_exit(struct kunit *test)
 		percpu_vm_destroy(ctx->chunk);
 		ctx->chunk = ctx->nr_spare ? ctx->spare[--ctx->nr_spare] : NULL;
 	}
+	if (ctx->layout.keeps_promises)
+		KUNIT_EXPECT_EQ(test, ctx->nr_broken, 0);
 }
 
 /* For the table of machines */

@@ -20,7 +20,7 @@
 /* What mm/percpu.c passes for an allocation that may not retry */
 #define TEST_GFP	(GFP_NOIO | __GFP_NORETRY | __GFP_NOWARN)
 
-/* What a case has happen; nothing fails unless it is set */
+/* What a case makes fail, at first nothing */
 struct percpu_vm_set {
 	enum percpu_vm_event	event;		/* of these calls ... */
 	long			nth;		/* this one fails, from 1 on */
