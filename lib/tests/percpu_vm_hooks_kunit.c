@@ -215,12 +215,13 @@ static void test_one_page_stays(struct kunit *test)
 	struct percpu_vm_test *ctx = test->priv;
 	int nr = min(3, ctx->layout.unit_pages), nr_all = nr_cpu_pages(nr);
 	struct page **pages, *page;
-	int n, i;
+	int n, i, nr_retries = 0;
+	bool enough;
 
 	pages = kunit_kcalloc(test, nr_all, sizeof(*pages), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, pages);
 	/* first, middle and last of them, first held and then poisoned */
-	for (n = 0; n < nr_passes; n++) {
+	for (n = 0; n < nr_passes && nr_retries < 10; n += enough) {
 		KUNIT_ASSERT_EQ(test, 0, percpu_vm_populate(ctx->chunk, 0, nr));
 		for (i = 0; i < nr_all; i++)
 			pages[i] = percpu_vm_page(ctx->chunk,
@@ -236,12 +237,15 @@ static void test_one_page_stays(struct kunit *test)
 		percpu_vm_depopulate(ctx->chunk, 0, nr);
 		KUNIT_EXPECT_EQ(test, nr_freed(ctx), nr_all);
 		KUNIT_EXPECT_EQ(test, nr_free_of(&page, 1), 0);
-		KUNIT_EXPECT_GE(test, nr_free_of(pages, nr_all), nr_all * 3 / 4);
+		/* where others took more it is done again */
+		enough = nr_free_of(pages, nr_all) >= nr_all * 3 / 4;
+		nr_retries += !enough;
 		KUNIT_EXPECT_EQ(test, ctx->seen.nr_shared, n < 3);
 		KUNIT_EXPECT_EQ(test, page_count(page), n < 3);
 		if (n < 3)
 			put_page(page);
 	}
+	KUNIT_EXPECT_LT(test, nr_retries, 10);
 }
 
 static long read_first_word(void *addr)
