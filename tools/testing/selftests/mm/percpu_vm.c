@@ -854,6 +854,7 @@ TEST_F_TIMEOUT(percpu_vm, together, SECONDS + 240)
 	for (i = 0; i < ARRAY_SIZE(all_users); i++)
 		start_users(&all_users[i]);
 	dir = start_pressure(false);
+	ASSERT_TRUE(dir || !users[0]);
 	while (now() < end) {
 		EXPECT_EQ(fill_map(map, words, nr, nr_cpus, false), 0);
 		cpu = next_cpu(cpu);
