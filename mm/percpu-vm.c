@@ -7,8 +7,8 @@
  * and populating page i populates it in each of these.  A range of pages is
  * populated or depopulated in all units at once, in one pass over the page
  * tables.  Pages are allocated first, those of a node together: if that fails,
- * no page table has been touched.  They are freed last because a CPU can reach a
- * page through its TLB until the flush.
+ * no page table has been touched.  They are freed last because a CPU can reach
+ * a page through its TLB until the flush.
  *
  * In between, page pointers are staged in one array, node by node.  Within a
  * node, pages with the same index are neighbours, so depopulating one index
@@ -76,7 +76,7 @@ struct pcpu_walk {
 	unsigned long		flush_start;
 	unsigned long		flush_end;
 	pte_t			*table;		/* page-table page in use */
-	unsigned long		base;		/* what it begins to map, or @flush_end */
+	unsigned long		base;		/* maps from here, or @flush_end */
 	pgtbl_mod_mask		mask;		/* levels with new tables below */
 	gfp_t			gfp;
 };
@@ -293,7 +293,7 @@ pcpu_map(struct pcpu_walk *walk, unsigned long addr, pte_t *pte,
 	if (WARN_ON_ONCE(!pte_none(ptep_get(pte))))
 		return false;
 
-	/* free_percpu() finds the page by this entry, and the chunk in the page. */
+	/* free_percpu() looks up the page here, and its chunk in the page. */
 	pcpu_set_page_chunk(page, walk->chunk);
 	set_pte_at(&init_mm, addr, pte, mk_pte(page, prot));
 	return true;
@@ -325,7 +325,7 @@ static bool pcpu_undo_map(struct pcpu_walk *walk, unsigned long addr,
 	       pcpu_unmap(walk, addr, pte, staged, prot);
 }
 
-/* KMSAN takes arrays of pages, but those of a unit are not staged side by side. */
+/* KMSAN takes an array of pages, but a unit's are not staged side by side. */
 static bool pcpu_kmsan_map(struct pcpu_walk *walk, unsigned long addr,
 			   pte_t *pte, struct page **staged, pgprot_t prot)
 {
@@ -420,7 +420,7 @@ pcpu_walk_pages(struct pcpu_walk *walk, pcpu_pte_fn pte_fn,
 		pcpu_page_fn page_fn)
 {
 	const long nr_pages = walk->nr_pages;
-	/* A unit below this offset in a table fits; one before the table wraps. */
+	/* A unit below this offset in a table fits; one before it wraps. */
 	const unsigned long limit = PMD_SIZE + PAGE_SIZE -
 		min(nr_pages * PAGE_SIZE, PMD_SIZE + PAGE_SIZE);
 	const unsigned long start = (unsigned long)walk->chunk->base_addr +
@@ -678,10 +678,10 @@ static int __init pcpu_verify_alloc_info(const struct pcpu_alloc_info *ai)
  * pcpu_should_reclaim_chunk - decide whether to reclaim empty pages of a chunk
  * @chunk: the chunk, in which something was just freed
  *
- * A chunk that an earlier reclaim has isolated is reclaimed again as soon as one
- * of its pages is empty.  Any other chunk is if at least a quarter of it is empty
- * and the remaining chunks have enough empty pages for atomic allocations.  What
- * was mapped at boot stays.
+ * A chunk that an earlier reclaim has isolated is reclaimed again as soon as
+ * one of its pages is empty.  Any other chunk is reclaimed if at least a quarter
+ * of it is empty and the remaining chunks have enough empty pages for atomic
+ * allocations.  What was mapped at boot stays.
  *
  * Return: true if the caller should queue the chunk for depopulation.
  */

@@ -208,13 +208,8 @@ static int __init bench_hooks(const struct memory *memory, const int *pages,
 	return err;
 }
 
-/*
- * Time allocating, flushing and freeing alone; the rest of the hooks is mapping
- * and unmapping.  The new backend remembers which orders other memory had, so do
- * not count the first cycles, and do this before the hooks.
- */
-static int __init bench_parts(const struct memory *memory, int nr_pages,
-			      struct page **pages, struct pcpu_chunk *chunk)
+static int __init bench_part(const struct memory *memory, int nr_pages,
+			     struct page **pages, struct pcpu_chunk *chunk)
 {
 	struct figure alloc = NO_FIGURE, flush = NO_FIGURE, free = NO_FIGURE;
 	u64 start, allocated, flushed, freed;
@@ -241,6 +236,41 @@ static int __init bench_parts(const struct memory *memory, int nr_pages,
 	report(memory, "flush", "pages", nr_pages, &flush);
 	report(memory, "free", "pages", nr_pages, &free);
 	return 0;
+}
+
+/*
+ * Time allocating, flushing and freeing alone; the rest of the hooks is mapping
+ * and unmapping.  The new backend remembers which orders other memory had, so do
+ * not count the first cycles, and do this before the hooks.
+ */
+static int __init bench_parts(const struct memory *memory, const int *sizes,
+			      int nr)
+{
+	const struct percpu_vm_layout layout = backend->layout();
+	struct pcpu_chunk *chunk;
+	struct page **pages;
+	int i, err = -ENOMEM;
+
+	pages = kvcalloc(layout.nr_units * layout.unit_pages, sizeof(*pages),
+			 GFP_KERNEL);
+	scoped_guard(mutex, backend->mutex)
+		chunk = backend->create_chunk(GFP_KERNEL);
+	if (!pages || !chunk)
+		goto destroy_chunk;
+
+	/* let deferred work finish before, not during, the measurement */
+	backend->settle();
+	msleep(100);
+	for (i = 0; i < nr; i++) {
+		err = bench_part(memory, sizes[i], pages, chunk);
+		if (err)
+			break;
+	}
+destroy_chunk:
+	scoped_guard(mutex, backend->mutex)
+		backend->destroy_chunk(chunk);
+	kvfree(pages);
+	return err;
 }
 
 /* Independent pages from the largest blocks that there are, without reclaim */
@@ -438,30 +468,12 @@ static int __init bench_fragments(void)
 static int __init bench_pages(const struct memory *memory)
 {
 	static const int sizes[] = { 1, 2, 4, 9, 32 };
-	const struct percpu_vm_layout layout = backend->layout();
-	int nr = ARRAY_SIZE(sizes), i, err = -ENOMEM;
-	struct pcpu_chunk *chunk;
-	struct page **pages;
+	int nr = ARRAY_SIZE(sizes), i, err;
 
 	/* a unit can have fewer, where pages are big */
-	while (sizes[nr - 1] > layout.unit_pages)
+	while (sizes[nr - 1] > backend->layout().unit_pages)
 		nr--;
-	pages = kvcalloc(layout.nr_units * layout.unit_pages, sizeof(*pages),
-			 GFP_KERNEL);
-	scoped_guard(mutex, backend->mutex)
-		chunk = backend->create_chunk(GFP_KERNEL);
-	if (pages && chunk)
-		err = 0;
-	/* let deferred work finish before, not during, the measurement */
-	backend->settle();
-	msleep(100);
-	for (i = 0; i < nr && !err; i++)
-		err = bench_parts(memory, sizes[i], pages, chunk);
-	scoped_guard(mutex, backend->mutex)
-		backend->destroy_chunk(chunk);
-	kvfree(pages);
-
-	err = err ?: bench_hooks(memory, sizes, nr);
+	err = bench_parts(memory, sizes, nr) ?: bench_hooks(memory, sizes, nr);
 	for (i = 0; i < nr && !err; i++)
 		err = bench_floor(memory, sizes[i]);
 	return err;
