@@ -9,15 +9,10 @@
  * that has possible CPUs, none of them online, and no other memory in ZONE_NORMAL: the
  * pages of these CPUs come from there, and nobody else's.
  */
-#include <errno.h>
 #include <fcntl.h>
-#include <linux/bpf.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/syscall.h>
 #include <time.h>
-#include <unistd.h>
+
+#include "percpu.h"
 
 #define TIMEOUT		60	/* seconds */
 #define QUICK		5
@@ -26,53 +21,15 @@
 #define LARGE		(32 << 10)
 #define SMALL		(8 << 10)
 
-static void die(const char *what)
-{
-	printf("# %s: %s\n", what, strerror(errno));
-	exit(1);
-}
-
-/* Each value of a map is one allocation of so many bytes. */
-static int make_map(int bytes, int nr_values)
-{
-	union bpf_attr attr = {
-		.map_type	= BPF_MAP_TYPE_PERCPU_ARRAY,
-		.key_size	= 4,
-		.value_size	= bytes,
-		.max_entries	= nr_values,
-	};
-	int fd = syscall(SYS_bpf, BPF_MAP_CREATE, &attr, sizeof(attr));
-
-	if (fd < 0)
-		die("BPF_MAP_CREATE");
-	return fd;
-}
-
-static int read_stat(const char *wanted)
-{
-	FILE *stats = fopen("/sys/kernel/debug/percpu_stats", "r");
-	char line[256], name[32];
-	int value;
-
-	while (stats && fgets(line, sizeof(line), stats)) {
-		if (sscanf(line, " %31[a-z_] : %d", name, &value) == 2 &&
-		    !strcmp(name, wanted)) {
-			fclose(stats);
-			return value;
-		}
-	}
-	die("percpu_stats");
-	return 0;
-}
-
 /*
  * mm/percpu.c keeps a few empty pages for atomic allocations.  Leave more than these
  * outside of the DIMM, between pages in use, where no large value fits, or it would
- * keep some in the DIMM.  Maps are freed later.
+ * keep some in the DIMM.  A worker frees the maps.
  */
 static void leave_empty_pages(void)
 {
-	int fds[2 * NR_HOLES], i, nr;
+	int fds[2 * NR_HOLES], i;
+	long nr;
 
 	for (i = 0; i < 2 * NR_HOLES; i++)
 		fds[i] = make_map(SMALL, 1);
@@ -89,7 +46,8 @@ static void leave_empty_pages(void)
  */
 static void fill_chunks(void)
 {
-	int nr = read_stat("nr_chunks"), i;
+	long nr = read_stat("nr_chunks");
+	int i;
 
 	for (i = 0; i < MAX_MAPS && read_stat("nr_chunks") == nr; i++)
 		make_map(LARGE, 1);

@@ -5,92 +5,44 @@
  * all bits set, and looks at the last page of each area in /proc/kcore.  It has to
  * be filled where the page before it is, and the last page of the unit before.
  */
-#define _GNU_SOURCE
-#include <elf.h>
 #include <fcntl.h>
-#include <linux/bpf.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/syscall.h>
-#include <unistd.h>
+#include <linux/elf.h>
+
+#include "percpu.h"
 
 #define NR_MAPS		200
 #define VALUE_SIZE	32768
 
-static void die(const char *what)
+static void fill_map(void *values)
 {
-	perror(what);
-	exit(1);
-}
-
-static int bpf(int cmd, union bpf_attr *attr)
-{
-	return syscall(SYS_bpf, cmd, attr, sizeof(*attr));
-}
-
-static void make_map(void *values)
-{
-	union bpf_attr attr = {
-		.map_type	= BPF_MAP_TYPE_PERCPU_ARRAY,
-		.key_size	= 4,
-		.value_size	= VALUE_SIZE,
-		.max_entries	= 1,
-	};
 	unsigned int key = 0;
-	int fd = bpf(BPF_MAP_CREATE, &attr);
+	union bpf_attr attr = {
+		.map_fd	= make_map(VALUE_SIZE, 1),
+		.key	= (unsigned long)&key,
+		.value	= (unsigned long)values,
+	};
 
-	if (fd < 0)
-		die("BPF_MAP_CREATE");
-	memset(&attr, 0, sizeof(attr));
-	attr.map_fd = fd;
-	attr.key = (unsigned long)&key;
-	attr.value = (unsigned long)values;
-	if (bpf(BPF_MAP_UPDATE_ELEM, &attr))
+	if (syscall(SYS_bpf, BPF_MAP_UPDATE_ELEM, &attr, sizeof(attr)))
 		die("BPF_MAP_UPDATE_ELEM");
-}
-
-static unsigned long get_unit_size(void)
-{
-	FILE *stats = fopen("/sys/kernel/debug/percpu_stats", "r");
-	unsigned long size = 0;
-	char line[256];
-
-	while (stats && !size && fgets(line, sizeof(line), stats))
-		sscanf(line, " unit_size : %lu", &size);
-	if (!size)
-		die("percpu_stats");
-	fclose(stats);
-	return size;
 }
 
 /* Where an address is in the file, which has a program header for each area */
 static off_t offset_of(int kcore, unsigned long addr)
 {
-	struct {
-		unsigned int	type;
-		unsigned int	flags;
-		unsigned long	offset;
-		unsigned long	vaddr;
-		unsigned long	paddr;
-		unsigned long	filesz;
-		unsigned long	memsz;
-		unsigned long	align;
-	} segment;
-	unsigned long first;
-	unsigned short nr;
+	struct elf64_phdr segment;
+	struct elf64_hdr header;
+	off_t offset;
 
-	/* e_phoff and e_phnum of the ELF header */
-	if (pread(kcore, &first, sizeof(first), 32) != sizeof(first) ||
-	    pread(kcore, &nr, sizeof(nr), 56) != sizeof(nr))
+	if (pread(kcore, &header, sizeof(header), 0) != sizeof(header))
 		die("/proc/kcore");
-	for (; nr; nr--, first += sizeof(segment)) {
-		if (pread(kcore, &segment, sizeof(segment), first) !=
+	for (offset = header.e_phoff; header.e_phnum; header.e_phnum--) {
+		if (pread(kcore, &segment, sizeof(segment), offset) !=
 		    sizeof(segment))
 			die("/proc/kcore");
-		if (segment.type == PT_LOAD && addr >= segment.vaddr &&
-		    addr - segment.vaddr < segment.filesz)
-			return segment.offset + (addr - segment.vaddr);
+		if (segment.p_type == PT_LOAD && addr >= segment.p_vaddr &&
+		    addr - segment.p_vaddr < segment.p_filesz)
+			return segment.p_offset + (addr - segment.p_vaddr);
+		offset += sizeof(segment);
 	}
 	return 0;
 }
@@ -112,7 +64,7 @@ int main(void)
 {
 	const size_t page_size = sysconf(_SC_PAGESIZE);
 	const size_t size = VALUE_SIZE * sysconf(_SC_NPROCESSORS_CONF);
-	const unsigned long unit_size = get_unit_size();
+	const unsigned long unit_size = read_stat("unit_size");
 	int kcore, i, nr_filled = 0, nr_cut = 0;
 	unsigned long start, end;
 	FILE *areas, *restrict_file;
@@ -123,7 +75,7 @@ int main(void)
 		die("malloc");
 	memset(values, 0xff, size);
 	for (i = 0; i < NR_MAPS; i++)
-		make_map(values);
+		fill_map(values);
 
 	/* else the addresses are hashed */
 	restrict_file = fopen("/proc/sys/kernel/kptr_restrict", "w");
