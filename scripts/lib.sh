@@ -6,7 +6,7 @@
 # the Makefile offers.
 unset CDPATH MAKEFLAGS MFLAGS MAKELEVEL O C W CF CHECK CC LD LLVM LLVM_IAS CROSS_COMPILE
 unset KCFLAGS KAFLAGS KCPPFLAGS KRUSTFLAGS HOSTCC HOSTCFLAGS HOSTLDFLAGS CFLAGS
-unset LDFLAGS KCONFIG_CONFIG KCONFIG_ALLCONFIG KBUILD_OUTPUT KBUILD_VERBOSE
+unset LDFLAGS USERCFLAGS USERLDFLAGS KCONFIG_CONFIG KCONFIG_ALLCONFIG KBUILD_OUTPUT KBUILD_VERBOSE
 unset KBUILD_EXTMOD KERNELRELEASE LOCALVERSION INSTALL_MOD_PATH KUNIT_CONFIG_PATH
 unset GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE GIT_EXTERNAL_DIFF GREP_OPTIONS
 export LC_ALL=C.UTF-8
@@ -47,7 +47,7 @@ step()
 # Usage: need_space DIRECTORY MEGABYTES WHAT
 need_space()
 {
-	mkdir -p "$1" || die "cannot create $1; choose another place"
+	mkdir -p "$1" || die "cannot create $1; check who owns the directory"
 	free=$(df -Pm "$1" | awk 'NR == 2 { print $4 }')
 	[ "$free" -ge "$2" ] ||
 		die "$3 needs $2 MB in $1, $free MB are free; make room there"
@@ -226,7 +226,7 @@ machine_of()
 # Usage: failed_cases LOG
 failed_cases()
 {
-	sed -nE 's/^=* *\[FAILED\] ((test|regression)_[a-z_]*) *=*$/\1/p' "$1" | sort -u
+	sed -nE 's/^=* *\[FAILED\] (test_[a-z_]*) *=*$/\1/p' "$1" | sort -u
 }
 
 # What a result depends on, as one number, but for compilers and QEMU: what comes on

@@ -4,8 +4,9 @@
 # and nothing left behind.
 
 set -eu
+unset KDIR
 . "$(dirname -- "$0")/lib.sh"
-plan 33
+plan 36
 
 cd "$top"
 while IFS='|' read -r command error; do
@@ -26,6 +27,8 @@ ARCH=../debug/kasan scripts/kunit|is none of:
 CONFIG=fast scripts/kunit|CONFIG=fast is none of: .*kasan
 scripts/kunit-all arch pdp11|'pdp11' is none of
 scripts/mutate nowhere|matches 'nowhere'
+KDIR=. scripts/kernels|not KDIR
+KDIR=. scripts/test|not Linux 7.3 or later
 QUICK=yes scripts/bench|QUICK=yes is neither
 REROLL=x scripts/series build/nowhere|is not the number of a version
 SIGNOFF=me scripts/series build/nowhere|neither 1 nor 0
@@ -33,6 +36,10 @@ make install KDIR=|KDIR=
 make install KDIR=series|not a kernel source tree
 make uninstall KDIR=series|not a kernel source tree
 END
+mkdir "$work/a clone"
+cp -R "$scripts" "$work/a clone"
+check "a clone in a path with spaces" one_error 'a path without spaces' \
+	"$work/a clone/scripts/make-tree" replacement
 check "help" sh -c 'make -s help | grep "^make run"'
 
 # A script has a clean environment, shows commands with V=1, and takes no directory

@@ -75,7 +75,8 @@ install_again()
 	grep -x 'restore mm/percpu-vm.c' "$said"
 	grep -x 'remove lib/tests/percpu_vm_observer.c' "$said"
 	as_before
-	install_tree uninstall
+	install_tree uninstall >"$said"
+	grep '^nothing to remove' "$said"
 	as_before
 }
 check "install and uninstall, and again" install_again
