@@ -59,7 +59,7 @@ static struct page **pcpu_staged;
 static int pcpu_nr_unmapped;
 static struct pcpu_chunk *pcpu_unmapped_chunk;
 
-/* How far below PCPU_MAX_ORDER to start on a node, in 1/PCPU_ORDER_RETRY */
+/* How far below PCPU_MAX_ORDER to start on a node, times PCPU_ORDER_RETRY */
 static u8 pcpu_node_backoff[MAX_NUMNODES];
 
 /*
@@ -197,8 +197,8 @@ static int pcpu_alloc_blocks(struct page **pages, int nr_pages, int node,
 	int nr_staged = 0, max_order, i;
 
 	/*
-	 * High orders are opportunistic.  Single pages come next, so do not
-	 * reclaim, wake kswapd, use the reserves or leave the node for them.
+	 * High orders are opportunistic: what is refused comes as single pages.
+	 * Do not reclaim, wake kswapd, use reserves or leave the node for them.
 	 */
 	gfp &= ~__GFP_RECLAIM;
 	gfp |= __GFP_THISNODE | __GFP_NOMEMALLOC | __GFP_NOWARN;
@@ -420,7 +420,7 @@ pcpu_walk_pages(struct pcpu_walk *walk, pcpu_pte_fn pte_fn,
 		pcpu_page_fn page_fn)
 {
 	const long nr_pages = walk->nr_pages;
-	/* A unit below this offset in a table fits; one before it wraps. */
+	/* A unit fits that begins less than this above the base of the table. */
 	const unsigned long limit = PMD_SIZE + PAGE_SIZE -
 		min(nr_pages * PAGE_SIZE, PMD_SIZE + PAGE_SIZE);
 	const unsigned long start = (unsigned long)walk->chunk->base_addr +
@@ -508,7 +508,7 @@ static int pcpu_map_pages(struct pcpu_walk *walk)
 	/* Page tables are allocated without gfp flags, but in this scope. */
 	flags = memalloc_apply_gfp_scope(walk->gfp);
 	mapped = pcpu_walk_pages(walk, pcpu_pte_alloc, pcpu_map);
-	/* Only new tables have to be made known, entries do not. */
+	/* This is about new tables; pcpu_post_map_flush() is about entries. */
 	if (walk->mask & ARCH_PAGE_TABLE_SYNC_MASK)
 		arch_sync_kernel_mappings(walk->flush_start, walk->flush_end);
 	done = mapped && (!IS_ENABLED(CONFIG_KMSAN) ||
@@ -517,7 +517,7 @@ static int pcpu_map_pages(struct pcpu_walk *walk)
 	if (done)
 		return 0;
 
-	/* Otherwise it has not been mapped, or belongs to an entry in use. */
+	/* If not all is mapped, metadata is that of an entry in use, if any. */
 	if (IS_ENABLED(CONFIG_KMSAN) && mapped)
 		pcpu_walk_pages(walk, NULL, pcpu_kmsan_unmap);
 	pcpu_pre_unmap_flush(walk);
