@@ -8,10 +8,8 @@
  * for, where pages show that were unmapped and never freed.
  *
  * Environment:
- *
- * PERCPU_VM_DESTRUCTIVE  if set, run also what disturbs others: CPUs go offline,
- *			  settings of fault injection change, processes are
- *			  killed because memory runs out
+ * PERCPU_VM_DESTRUCTIVE  if set, also run what disturbs others: take CPUs offline,
+ *			  change fault injection, run out of memory
  * PERCPU_VM_EAT_ALL	  if set, that is all memory of the machine, not of a cgroup
  * PERCPU_VM_SECONDS	  how long the test "together" runs, default 10
  */
@@ -82,6 +80,7 @@ static struct {
 	bool	stop;			/* tells the children */
 	bool	is_warm, is_wrong;	/* values, or want of memory */
 	bool	unusable[4];		/* users: the system refuses them */
+	const char *failed;		/* what die() spoke of last */
 	long	nr_used;		/* what they made */
 } *shared;
 
@@ -277,9 +276,10 @@ static int stop_children(void)
 
 static void die(const char *what, int err)
 {
-	ksft_print_msg("%s: %s\n", what, strerror(err));
-	/* that is no refusal */
-	shared->is_wrong |= err == EIO || err == ENOMEM;
+	/* not once for each process */
+	if (__atomic_exchange_n(&shared->failed, what, __ATOMIC_RELAXED) != what)
+		ksft_print_msg("%s: %s\n", what, strerror(err));
+	shared->is_wrong |= err == EIO || err == ENOMEM;	/* no refusal */
 	_exit(1);
 }
 
@@ -547,17 +547,17 @@ TEST_F_TIMEOUT(percpu_vm, users, 60 + 10 * ARRAY_SIZE(all_users))
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(all_users); i++) {
+		if (shared->unusable[i])
+			continue;
 		shared->nr_used = 0;
 		us = lock_wait_us();
 		start_users(&all_users[i]);
 		sleep(2);
 		EXPECT_EQ(stop_children(), 0);
-		EXPECT_EQ(!shared->nr_used, shared->unusable[i]);
-		ksft_print_msg("%s: %ld in 2 s\n", all_users[i].name,
-			       shared->nr_used);
+		EXPECT_GT(shared->nr_used, 0);
+		ksft_print_msg("%s: %ld in 2 s\n", all_users[i].name, shared->nr_used);
 		if (us >= 0)
-			ksft_print_msg("waited for locks: %ld us\n",
-				       lock_wait_us() - us);
+			ksft_print_msg("waited for locks: %ld us\n", lock_wait_us() - us);
 	}
 }
 
