@@ -156,19 +156,16 @@ sum_up()
 	[ "$nr_failed" = 0 ]
 }
 
-# The compiler's results are the same in every clone and for both backends.
-# Not in depend mode, though it makes a first build cheaper: that does not look for
-# .incbin, thus takes the kernel in a bzImage for any other one of its size.
-# Compiling what is preprocessed already saves time, but clang is told by the kernel
-# to refuse options that are of no use for that.
-# Usage: use_ccache COMPILER
+# The compiler's results are the same in every clone and for both backends.  In depend
+# mode, a first build takes hardly longer than without ccache, but that does not look
+# for .incbin, and would take the kernel in a bzImage for any other one.
+# Usage: use_ccache [TARGET...]
 use_ccache()
 {
-	export CCACHE_BASEDIR="$build" CCACHE_NOHASHDIR=1
-	case $1 in
-	clang*) ;;
-	*)
-		export CCACHE_NOCPP2=1
+	export CCACHE_BASEDIR="$build" CCACHE_NOHASHDIR=1 CCACHE_DEPEND=1
+	case " $* " in
+	*" bzImage "*)
+		unset CCACHE_DEPEND
 		;;
 	esac
 }
@@ -176,7 +173,7 @@ use_ccache()
 # The kernel's make for a guest on x86-64.  Usage: kernel_make ARGUMENT...
 kernel_make()
 {
-	use_ccache gcc
+	use_ccache "$@"
 	make ARCH=x86_64 CC="ccache gcc" HOSTCC="ccache gcc" "$@"
 }
 

@@ -121,9 +121,7 @@ compile()
 	obj=$3
 	fragment=$4
 	shift 4
-	use_ccache gcc
-	# what has been preprocessed hides from gcc where not to warn
-	unset CCACHE_NOCPP2
+	use_ccache
 	mkdir -p "$obj"
 	# what was compiled before says nothing
 	rm -f "$obj/mm/percpu.o" "$obj"/lib/tests/percpu_vm_*.o
