@@ -89,6 +89,12 @@ numa_nodes()
 	done
 }
 
+# Is KDIR a kernel that needs what is in series/older?
+is_older()
+{
+	[ -n "${KDIR:-}" ] && [ ! -e "$KDIR/mm/vmalloc.h" ]
+}
+
 # What uses the same directory takes turns, until it ends.  The lock lies beside
 # the directory, which may be deleted.  Usage: lock DIRECTORY
 lock()
