@@ -122,13 +122,20 @@ check "KVM that does not start a guest" one_error 'ACCEL=kvm: .*use ACCEL=tcg' \
 
 # Ctrl-C goes to all processes in the foreground.
 rm -f "$work/pid"
+lock "$work/boot"
 PATH="$work/stub:$PATH" setsid env --default-signal=INT \
 	scripts/boot "$work" >/dev/null 2>&1 &
+exec 9>&-
 until [ -s "$work/pid" ]; do
 	sleep 0.1
 done
 env kill -INT -- "-$!"
-check "Ctrl-C ends a guest" timeout 5 tail --pid="$(cat "$work/pid")" -f /dev/null
+ends()
+{
+	timeout 5 tail --pid="$(cat "$work/pid")" -f /dev/null
+	flock -w 5 "$work/boot.lock" true
+}
+check "Ctrl-C ends a guest, and its lock" ends
 kill "$(cat "$work/pid")" 2>/dev/null || true
 
 # An archive whose package turns out to be broken
