@@ -76,7 +76,7 @@ struct pcpu_walk {
 	unsigned long		flush_start;
 	unsigned long		flush_end;
 	pte_t			*table;		/* page-table page in use */
-	unsigned long		base;		/* maps from here, or @flush_end */
+	unsigned long		base;		/* its start, @flush_end if none */
 	pgtbl_mod_mask		mask;		/* levels with new tables below */
 	gfp_t			gfp;
 };
@@ -180,7 +180,7 @@ static void pcpu_free_pages(struct page **pages, int nr_pages)
 		if (nr_pages > 1 && pages[1] == *pages + 1) {
 			nr = num_pages_contiguous(pages, min(nr_pages, PCPU_BATCH));
 			__free_contig_range(page_to_pfn(*pages), nr);
-		} else if (*pages) {	/* one was mapped */
+		} else if (*pages) {
 			__free_page(*pages);
 		}
 		pages += nr;
@@ -420,7 +420,7 @@ pcpu_walk_pages(struct pcpu_walk *walk, pcpu_pte_fn pte_fn,
 		pcpu_page_fn page_fn)
 {
 	const long nr_pages = walk->nr_pages;
-	/* A unit fits that begins less than this above the base of the table. */
+	/* A unit fits if it begins less than this above the base of the table. */
 	const unsigned long limit = PMD_SIZE + PAGE_SIZE -
 		min(nr_pages * PAGE_SIZE, PMD_SIZE + PAGE_SIZE);
 	const unsigned long start = (unsigned long)walk->chunk->base_addr +
@@ -517,7 +517,7 @@ static int pcpu_map_pages(struct pcpu_walk *walk)
 	if (done)
 		return 0;
 
-	/* If not all is mapped, metadata is that of an entry in use, if any. */
+	/* Not if mapping failed: metadata can be that of an entry in use. */
 	if (IS_ENABLED(CONFIG_KMSAN) && mapped)
 		pcpu_walk_pages(walk, NULL, pcpu_kmsan_unmap);
 	pcpu_pre_unmap_flush(walk);
