@@ -2,7 +2,7 @@
 /*
  * The first program of a virtual machine with 32 bits, which has no shell: run the
  * percpu_vm selftest with the arguments from the kernel's command line, report to
- * the second serial port, reboot, which QEMU ends at.
+ * the second serial port, reboot, where QEMU ends.
  */
 #include <fcntl.h>
 #include <stdio.h>
