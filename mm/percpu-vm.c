@@ -197,7 +197,7 @@ static int pcpu_alloc_blocks(struct page **pages, int nr_pages, int node,
 	int nr_staged = 0, max_order, i;
 
 	/*
-	 * High orders are opportunistic: what is refused comes as single pages.
+	 * High orders are opportunistic: what is refused comes at lower orders.
 	 * Do not reclaim, wake kswapd, use reserves or leave the node for them.
 	 */
 	gfp &= ~__GFP_RECLAIM;
@@ -678,10 +678,10 @@ static int __init pcpu_verify_alloc_info(const struct pcpu_alloc_info *ai)
  * pcpu_should_reclaim_chunk - decide whether to reclaim empty pages of a chunk
  * @chunk: the chunk, in which something was just freed
  *
- * A chunk that an earlier reclaim has isolated is reclaimed again as soon as
- * one of its pages is empty.  Any other chunk is reclaimed if at least a quarter
- * of it is empty and the remaining chunks have enough empty pages for atomic
- * allocations.  What was mapped at boot stays.
+ * Empty pages are populated ones without objects.  A chunk that an earlier
+ * reclaim has isolated is reclaimed again as soon as it has one.  Any other is
+ * reclaimed if a quarter of its pages are empty and the remaining chunks have
+ * enough empty pages for atomic allocations.  What was mapped at boot stays.
  *
  * Return: true if the caller should queue the chunk for depopulation.
  */
