@@ -163,8 +163,8 @@ sum_up()
 }
 
 # The compiler's results are the same in every clone and for both backends.  In depend
-# mode, a first build takes hardly longer than without ccache, but that does not look
-# for .incbin, and would take the kernel in a bzImage for any other one.
+# mode, a first build takes hardly longer than without ccache, but ccache then does not
+# look for .incbin, and would take the kernel in a bzImage for any other one.
 # Usage: use_ccache [TARGET...]
 use_ccache()
 {

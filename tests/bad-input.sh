@@ -6,7 +6,7 @@
 set -eu
 unset KDIR
 . "$(dirname -- "$0")/lib.sh"
-plan 36
+plan 37
 
 cd "$top"
 while IFS='|' read -r command error; do
@@ -25,6 +25,7 @@ BACKEND=stock KDIR=. scripts/kunit|7.3 and later only
 ARCH=pdp11 scripts/kunit|ARCH=pdp11 is none of: .*x86_64
 ARCH=../debug/kasan scripts/kunit|is none of:
 CONFIG=fast scripts/kunit|CONFIG=fast is none of: .*kasan
+scripts/kunit --kernel=nowhere|there is no guest/nowhere.config
 scripts/kunit-all arch pdp11|'pdp11' is none of
 scripts/mutate nowhere|matches 'nowhere'
 KDIR=. scripts/kernels|not KDIR
@@ -135,7 +136,7 @@ ends()
 	timeout 5 tail --pid="$(cat "$work/pid")" -f /dev/null
 	flock -w 5 "$work/boot.lock" true
 }
-check "Ctrl-C ends a guest, and its lock" ends
+check "Ctrl-C ends a guest and frees its lock" ends
 kill "$(cat "$work/pid")" 2>/dev/null || true
 
 # An archive whose package turns out to be broken
