@@ -59,13 +59,13 @@ static struct page **pcpu_staged;
 static int pcpu_nr_unmapped;
 static struct pcpu_chunk *pcpu_unmapped_chunk;
 
-/* How far below PCPU_MAX_ORDER to start on a node, times PCPU_ORDER_RETRY */
+/* How many calls on a node until one starts at PCPU_MAX_ORDER again */
 static u8 pcpu_node_backoff[MAX_NUMNODES];
 
 /*
  * A pass over a range of pages in all units.  One page table serves many pages
  * and often several units, so the walk restarts at the PGD only for a unit that
- * is not entirely in the table in use.  Lazy MMU mode is on while there is one.
+ * is not entirely in the table in use.  Lazy MMU mode is on while in a table.
  * Flushes cover everything from the lowest to the highest unit, gaps included:
  * that is cheaper than one flush for each CPU.
  */
@@ -160,7 +160,7 @@ static struct page **pcpu_get_pages(gfp_t gfp)
 	return pcpu_staged;
 }
 
-/* The page of a CPU, NULL if not populated; not for what was mapped at boot */
+/* For tests: the page of a CPU, or NULL; not for what was mapped at boot */
 static __maybe_unused struct page *
 pcpu_chunk_page(struct pcpu_chunk *chunk, unsigned int cpu, int page_idx)
 {
@@ -359,7 +359,7 @@ static pte_t *pcpu_pte_find(struct pcpu_walk *walk, unsigned long addr)
 	return !pmd || pmd_none(*pmd) ? NULL : pte_offset_kernel(pmd, addr);
 }
 
-/* Leave the table: sleeping is allowed again.  No page is at @base or above. */
+/* Leave the table: sleeping is allowed.  No page is at @flush_end or above. */
 static void pcpu_walk_leave(struct pcpu_walk *walk)
 {
 	if (walk->base != walk->flush_end)
@@ -420,7 +420,7 @@ pcpu_walk_pages(struct pcpu_walk *walk, pcpu_pte_fn pte_fn,
 		pcpu_page_fn page_fn)
 {
 	const long nr_pages = walk->nr_pages;
-	/* A unit fits if it begins less than this above the base of the table. */
+	/* Units below this offset are in the table; for others @pte is void. */
 	const unsigned long limit = PMD_SIZE + PAGE_SIZE -
 		min(nr_pages * PAGE_SIZE, PMD_SIZE + PAGE_SIZE);
 	const unsigned long start = (unsigned long)walk->chunk->base_addr +
@@ -517,7 +517,7 @@ static int pcpu_map_pages(struct pcpu_walk *walk)
 	if (done)
 		return 0;
 
-	/* Not if mapping failed: metadata can be that of an entry in use. */
+	/* If mapping failed, that could unmap metadata of an entry in use. */
 	if (IS_ENABLED(CONFIG_KMSAN) && mapped)
 		pcpu_walk_pages(walk, NULL, pcpu_kmsan_unmap);
 	pcpu_pre_unmap_flush(walk);
