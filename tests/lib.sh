@@ -106,6 +106,7 @@ copy_project()
 # build/drop-in/src: the kernel source with mm/percpu-vm.c and nothing else
 make_drop_in_tree()
 {
+	lock "$build/drop-in"
 	source=$("$scripts/kernel-source")
 	mkdir -p "$build/drop-in/src"
 	rsync -a --delete --link-dest="$source/" "$source/" "$build/drop-in/src/"
