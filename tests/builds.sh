@@ -1,17 +1,16 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# Kernels unlike those of the other tests build without a warning: those without
-# SMP or without an MMU, which have mm/percpu-km.c and nothing of the series.
+# What the other tests do not build is built without a warning: mm/percpu-vm.c alone in
+# a tree that is otherwise untouched, and kernels without SMP or without an MMU, which
+# have mm/percpu-km.c and nothing of the series.
 
 set -eu
 . "$(dirname -- "$0")/lib.sh"
-plan 3
+plan 5
 
 "$scripts/packages" build arm
-lock "$build/replacement"
-tree=$("$scripts/make-tree" replacement)
 
-# Usage: builds NAME FILE "OPTION..." [VARIABLE=VALUE...]: with that FILE
+# Usage: builds NAME FILE "OPTION..." [VARIABLE=VALUE...]: in $tree, with that FILE
 builds()
 {
 	objects=$build/builds/$1
@@ -30,6 +29,24 @@ builds_for_arm()
 		CC="ccache arm-linux-gnueabihf-gcc"
 }
 
+# mm/percpu.c creates its tracepoints, and headers included later do not.
+# Usage: drop_in_builds "OPTION..."
+drop_in_builds()
+{
+	builds drop-in percpu-vm.c "SMP=y FTRACE=y ENABLE_DEFAULT_TRACERS=y $1"
+	nm "$objects/mm/percpu.o" | sed -n 's/.* D __tracepoint_//p' >"$work/tracepoints"
+	grep '^percpu_' "$work/tracepoints"
+	not grep -v '^percpu_' "$work/tracepoints"
+}
+
+make_drop_in_tree
+tree=$build/drop-in/src
+check "drop-in builds" drop_in_builds ''
+check "drop-in builds with KUnit and NUMA" drop_in_builds \
+	'KUNIT=y PCI=y ACPI=y NUMA=y X86_64_ACPI_NUMA=y'
+
+lock "$build/replacement"
+tree=$("$scripts/make-tree" replacement)
 check "without SMP" builds up percpu-km.c SMP=n
 check "without an MMU" builds_for_arm nommu percpu-km.c MMU=n
 check "with a first chunk that is never mapped page by page" builds_for_arm \

@@ -18,8 +18,8 @@ none_skipped()
 check "make run, nothing skipped" none_skipped
 
 objects=$build/${BACKEND:-replacement}/run
-check "a guest that hangs" fails 'did not end within 20 seconds' \
-	env TIMEOUT=20 "$scripts/boot" "$objects" hang
+check "a guest that hangs" fails 'did not end within 5 seconds' \
+	env TIMEOUT=5 "$scripts/boot" "$objects" hang
 check "a guest that dies" fails 'the guest died' "$scripts/boot" "$objects" die
 
 # The OOM killer can choose the shell that runs the tests
