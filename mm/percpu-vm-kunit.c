@@ -3,8 +3,8 @@
  * After mm/percpu-vm.c: let the KUnit suite and the benchmark call the backend.
  *
  * Included by mm/percpu.c, and empty without CONFIG_PERCPU_VM_KUNIT_TEST and
- * CONFIG_PERCPU_VM_BENCHMARK.  Works with any backend that has the hooks and
- * maps vmalloc space.
+ * CONFIG_PERCPU_VM_BENCHMARK.  PCPU_ORDER_RETRY tells the new backend from the
+ * one before it.
  */
 
 #if IS_ENABLED(CONFIG_PERCPU_VM_KUNIT_TEST)
@@ -79,6 +79,21 @@ static pte_t *pcpu_kunit_pte(unsigned long addr)
 	return pmd && !pmd_none(*pmd) ? pte_offset_kernel(pmd, addr) : NULL;
 }
 
+/* A level that is folded is in the table of the one above. */
+static int pcpu_kunit_levels(unsigned long addr)
+{
+	pgd_t *pgd = pgd_offset_k(addr);
+	p4d_t *p4d = p4d_offset(pgd, addr);
+	pud_t *pud = pud_offset(p4d, addr);
+	void *tables[] = { pgd, p4d, pud, pmd_offset(pud, addr) };
+	int i, nr = 2;
+
+	for (i = 1; i < ARRAY_SIZE(tables); i++)
+		nr += PTR_ALIGN_DOWN(tables[i], PAGE_SIZE) !=
+		      PTR_ALIGN_DOWN(tables[i - 1], PAGE_SIZE);
+	return nr;
+}
+
 static int pcpu_allocate(struct page **pages, int nr)
 {
 #ifdef PCPU_ORDER_RETRY
@@ -107,9 +122,6 @@ static struct percpu_vm_layout pcpu_layout(void)
 		.high_cpu	= pcpu_high_unit_cpu,
 		.atom_size	= pcpu_atom_size,
 		.max_order	= pageblock_order - 1,
-		.nr_levels	= 5 - mm_p4d_folded(&init_mm) -
-				  mm_pud_folded(&init_mm) -
-				  mm_pmd_folded(&init_mm),
 #ifdef PCPU_ORDER_RETRY	/* only the new backend has that */
 		.keeps_promises	= true,
 #endif
@@ -154,6 +166,7 @@ const struct percpu_vm_backend percpu_vm_backend = {
 	.addr		= pcpu_chunk_addr,
 	.area		= find_vm_area,
 	.pte		= pcpu_kunit_pte,
+	.nr_levels	= pcpu_kunit_levels,
 	.first_chunk	= &pcpu_first_chunk,
 	.reserved_chunk	= &pcpu_reserved_chunk,
 	.layout		= pcpu_layout,

@@ -80,19 +80,6 @@ pcpu_observe_bulk(gfp_t gfp, int node, unsigned long nr, struct page **pages)
 	return nr;
 }
 
-static void __maybe_unused pcpu_observe_free_contig(unsigned long pfn,
-						    unsigned long nr)
-{
-	pcpu_observe(FREE, .page = pfn_to_page(pfn), .nr = nr);
-	__free_contig_range(pfn, nr);
-}
-
-static void pcpu_observe_free(struct page *page, unsigned int order)
-{
-	pcpu_observe(FREE, .page = page, .nr = 1 << order);
-	__free_pages(page, order);
-}
-
 static __maybe_unused pte_t *
 pcpu_observe_pte(pmd_t *pmd, unsigned long addr, pgtbl_mod_mask *mask)
 {
@@ -132,15 +119,6 @@ PCPU_OBSERVE_RANGE(flush_cache_vmap, FLUSH_MAP)
 PCPU_OBSERVE_RANGE(flush_cache_vunmap, FLUSH_UNMAP)
 PCPU_OBSERVE_RANGE(flush_tlb_kernel_range, FLUSH_TLB)
 
-static void __maybe_unused pcpu_observe_sync(unsigned long start,
-					     unsigned long end)
-{
-	pcpu_observe(SYNC, .start = start, .end = end);
-	/* there is no such function where nobody has to know */
-	if (ARCH_PAGE_TABLE_SYNC_MASK)
-		arch_sync_kernel_mappings(start, end);
-}
-
 static void pcpu_observe_resched(void)
 {
 	pcpu_observe(RESCHED);
@@ -164,17 +142,23 @@ static void pcpu_observe_resched(void)
 #define pcpu_get_vm_areas		pcpu_observe_get_areas
 #define alloc_pages_node		pcpu_observe_alloc
 #define alloc_pages_bulk_node		pcpu_observe_bulk
-#define __free_pages			pcpu_observe_free
-#define __free_contig_range		pcpu_observe_free_contig
 #define pte_alloc_kernel_track		pcpu_observe_pte
 #define set_pte_at			pcpu_observe_set_pte
 #define kmsan_vmap_pages_range_noflush	pcpu_observe_kmsan_map
 #define kmsan_vunmap_range_noflush	pcpu_observe_kmsan_vunmap_range_noflush
-#define arch_sync_kernel_mappings	pcpu_observe_sync
 #define cond_resched			pcpu_observe_resched
 #define flush_cache_vmap		pcpu_observe_flush_cache_vmap
 #define flush_cache_vunmap		pcpu_observe_flush_cache_vunmap
 #define flush_tlb_kernel_range		pcpu_observe_flush_tlb_kernel_range
+#define __free_pages(first, order)					\
+	(pcpu_observe(FREE, .page = first, .nr = 1 << (order)),		\
+	 __free_pages(first, order))
+#define __free_contig_range(pfn, nr_pages)				\
+	(pcpu_observe(FREE, .page = pfn_to_page(pfn), .nr = nr_pages),	\
+	 __free_contig_range(pfn, nr_pages))
+#define arch_sync_kernel_mappings(first, last)				\
+	(pcpu_observe(SYNC, .start = first, .end = last),		\
+	 arch_sync_kernel_mappings(first, last))
 #define p4d_alloc_track(...)						\
 	(pcpu_observe(TABLE) ? p4d_alloc_track(__VA_ARGS__) : NULL)
 #define pud_alloc_track(...)						\

@@ -73,7 +73,6 @@ struct percpu_vm_layout {
 	unsigned int	high_cpu;
 	size_t		atom_size;	/* alignment of an area in bytes */
 	int		max_order;	/* of half a pageblock */
-	int		nr_levels;	/* of page tables */
 	bool		keeps_promises;	/* those of the new backend */
 };
 
@@ -95,6 +94,7 @@ struct percpu_vm_layout {
  * @addr: where a page of a CPU is, or would be
  * @area: the area of an address
  * @pte: the entry of an address, NULL if it has no page table
+ * @nr_levels: how many levels of page tables lead to an address that is mapped
  * @first_chunk: the chunk that was there at boot
  * @reserved_chunk: the part of it that is for modules, or NULL
  * @layout: what all chunks look like
@@ -118,6 +118,7 @@ struct percpu_vm_backend {
 	unsigned long (*addr)(struct pcpu_chunk *chunk, unsigned int cpu, int i);
 	struct vm_struct *(*area)(const void *addr);
 	pte_t *(*pte)(unsigned long addr);
+	int (*nr_levels)(unsigned long addr);
 	struct pcpu_chunk **first_chunk;
 	struct pcpu_chunk **reserved_chunk;
 	struct percpu_vm_layout (*layout)(void);

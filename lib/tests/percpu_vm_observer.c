@@ -107,7 +107,7 @@ static void see_pages(struct percpu_vm_test *ctx,
 		"others can run at least every 512 pages");
 }
 
-/* Where page->index is the chunk, that of a page never mapped can be anything. */
+/* A page that was never mapped may record anything but one of our chunks. */
 static bool is_ours(const struct percpu_vm_test *ctx, struct pcpu_chunk *chunk)
 {
 	int i = 0;
@@ -559,11 +559,14 @@ void percpu_vm_report(struct kunit_suite *suite)
 {
 	struct percpu_vm_layout layout = backend->layout();
 	unsigned long first = backend->addr(*backend->first_chunk, 0, 0);
+	void *page = vmalloc(PAGE_SIZE);
 
 	pr_info("percpu_vm: %u CPUs on %d nodes, %d levels of page tables, %d units of %d pages of %lu kB, first chunk %s\n",
-		num_possible_cpus(), num_online_nodes(), layout.nr_levels,
+		num_possible_cpus(), num_online_nodes(),
+		page ? backend->nr_levels((unsigned long)page) : 0,
 		layout.nr_units, layout.unit_pages, PAGE_SIZE / 1024,
 		is_vmalloc_addr((void *)first) ? "page by page" : "embedded");
+	vfree(page);
 }
 
 MODULE_DESCRIPTION("KUnit suite of the backend of the per-CPU allocator");

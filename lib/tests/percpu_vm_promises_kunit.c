@@ -42,7 +42,7 @@ static int nr_requests_of(struct percpu_vm_test *ctx, int node, int nr)
 	return (nr >> max_order) + hweight32(nr & ((1 << max_order) - 1));
 }
 
-/* A page of a CPU is behind those of the CPUs before on its node. */
+/* On a node, a higher CPU number means a higher address. */
 static struct needs needs_of(struct kunit *test, int start, int end, int order)
 {
 	struct percpu_vm_test *ctx = test->priv;
@@ -316,7 +316,7 @@ static void test_page_to_chunk(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, nr_freed(ctx), 3 * nr_cpu_pages(nr));
 }
 
-/* Pages mapped at boot record no chunk, but have the same protection. */
+/* Its pages are not looked up; in vmalloc space, they are protected alike. */
 static void test_first_chunk(struct kunit *test)
 {
 	struct pcpu_chunk *first = *backend->first_chunk;
