@@ -564,8 +564,8 @@ static int pcpu_populate_chunk(struct pcpu_chunk *chunk, int page_start,
  * @page_end: index after the last page
  *
  * All of the pages must be populated.  They wait in the staging array until
- * pcpu_post_unmap_tlb_flush() or pcpu_destroy_chunk() frees them, which has to
- * happen before anything is populated and before another chunk is depopulated.
+ * pcpu_post_unmap_tlb_flush() or pcpu_destroy_chunk() frees them.  Until then,
+ * keep the mutex, populate nothing and do not depopulate another chunk.
  */
 static void pcpu_depopulate_chunk(struct pcpu_chunk *chunk, int page_start,
 				  int page_end)
@@ -635,7 +635,7 @@ static struct pcpu_chunk *pcpu_create_chunk(gfp_t gfp)
 }
 
 /**
- * pcpu_destroy_chunk - give up a chunk
+ * pcpu_destroy_chunk - give up a chunk; flush and free what waits for that
  * @chunk: the chunk, fully depopulated, or NULL
  */
 static void pcpu_destroy_chunk(struct pcpu_chunk *chunk)
