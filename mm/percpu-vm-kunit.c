@@ -7,7 +7,18 @@
  * one before it.
  */
 
+#if IS_ENABLED(CONFIG_PERCPU_VM_KUNIT_TEST) || \
+	IS_ENABLED(CONFIG_PERCPU_VM_BENCHMARK)
+
+#include <linux/percpu-vm.h>
+
+#include "page_alloc.h"
+
 #if IS_ENABLED(CONFIG_PERCPU_VM_KUNIT_TEST)
+
+/* Who is told what the backend does, under pcpu_alloc_mutex as all of it is */
+struct percpu_vm_observer *percpu_vm_observer;
+EXPORT_SYMBOL_FOR_MODULES(percpu_vm_observer, "percpu_vm_kunit");
 
 /**
  * percpu_vm_forget - forget which orders were refused, and the staging array
@@ -45,13 +56,6 @@ void percpu_vm_allow_node(int node)
 EXPORT_SYMBOL_FOR_MODULES(percpu_vm_allow_node, "percpu_vm_kunit");
 
 #endif /* CONFIG_PERCPU_VM_KUNIT_TEST */
-
-#if IS_ENABLED(CONFIG_PERCPU_VM_KUNIT_TEST) || \
-	IS_ENABLED(CONFIG_PERCPU_VM_BENCHMARK)
-
-#include <linux/percpu-vm.h>
-
-#include "page_alloc.h"
 
 /* Decide in a situation that is made up, then put everything back. */
 static bool pcpu_decide(struct pcpu_chunk *chunk, bool isolated, int nr_empty,

@@ -18,13 +18,8 @@
 #include <linux/percpu-vm.h>
 
 #include "internal.h"
-#include "page_alloc.h"
 #include "pgalloc-track.h"
 #include "vmalloc.h"
-
-/* Who is told what the backend does, under pcpu_alloc_mutex as all of it is */
-struct percpu_vm_observer *percpu_vm_observer;
-EXPORT_SYMBOL_FOR_MODULES(percpu_vm_observer, "percpu_vm_kunit");
 
 static bool pcpu_tell(struct percpu_vm_call *call)
 {
@@ -118,6 +113,7 @@ PCPU_OBSERVE_RANGE(kmsan_vunmap_range_noflush, NO_METADATA)
 PCPU_OBSERVE_RANGE(flush_cache_vmap, FLUSH_MAP)
 PCPU_OBSERVE_RANGE(flush_cache_vunmap, FLUSH_UNMAP)
 PCPU_OBSERVE_RANGE(flush_tlb_kernel_range, FLUSH_TLB)
+PCPU_OBSERVE_RANGE(arch_sync_kernel_mappings, SYNC)
 
 static void pcpu_observe_resched(void)
 {
@@ -125,7 +121,7 @@ static void pcpu_observe_resched(void)
 	cond_resched();
 }
 
-/* These are macros themselves, on some machines or older kernels. */
+/* These are macros themselves, on this kernel, another, or some machines. */
 #undef pcpu_get_vm_areas
 #undef alloc_pages_node
 #undef alloc_pages_bulk_node
@@ -146,19 +142,20 @@ static void pcpu_observe_resched(void)
 #define set_pte_at			pcpu_observe_set_pte
 #define kmsan_vmap_pages_range_noflush	pcpu_observe_kmsan_map
 #define kmsan_vunmap_range_noflush	pcpu_observe_kmsan_vunmap_range_noflush
+#define arch_sync_kernel_mappings	pcpu_observe_arch_sync_kernel_mappings
 #define cond_resched			pcpu_observe_resched
 #define flush_cache_vmap		pcpu_observe_flush_cache_vmap
 #define flush_cache_vunmap		pcpu_observe_flush_cache_vunmap
 #define flush_tlb_kernel_range		pcpu_observe_flush_tlb_kernel_range
-#define __free_pages(first, order)					\
-	(pcpu_observe(FREE, .page = first, .nr = 1 << (order)),		\
-	 __free_pages(first, order))
-#define __free_contig_range(pfn, nr_pages)				\
-	(pcpu_observe(FREE, .page = pfn_to_page(pfn), .nr = nr_pages),	\
-	 __free_contig_range(pfn, nr_pages))
-#define arch_sync_kernel_mappings(first, last)				\
-	(pcpu_observe(SYNC, .start = first, .end = last),		\
-	 arch_sync_kernel_mappings(first, last))
+/* What is freed is evaluated twice: it has no side effects. */
+#define pcpu_observe_free(first, order)					\
+	pcpu_observe(FREE, .page = first, .nr = 1 << (order))
+#define pcpu_observe_free_contig(pfn, nr_pages)				\
+	pcpu_observe(FREE, .page = pfn_to_page(pfn), .nr = nr_pages)
+#define __free_pages(...)						\
+	(pcpu_observe_free(__VA_ARGS__), __free_pages(__VA_ARGS__))
+#define __free_contig_range(...)					\
+	(pcpu_observe_free_contig(__VA_ARGS__), __free_contig_range(__VA_ARGS__))
 #define p4d_alloc_track(...)						\
 	(pcpu_observe(TABLE) ? p4d_alloc_track(__VA_ARGS__) : NULL)
 #define pud_alloc_track(...)						\

@@ -78,8 +78,8 @@ struct percpu_vm_layout {
 
 /**
  * struct percpu_vm_backend - the backend, and what tests have to know of it
- * @mutex: held for all hooks but @should_reclaim, and from the first
- *	   depopulation to the flush or the destruction of the chunk
+ * @mutex: held for all hooks but @should_reclaim and @addr_to_page, and from
+ *	   the first depopulation to the flush or the destruction of the chunk
  * @create_chunk: creates a chunk that mm/percpu.c does not know
  * @destroy_chunk: destroys it
  * @populate: populates pages

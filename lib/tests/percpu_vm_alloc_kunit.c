@@ -13,7 +13,7 @@ static const size_t sizes[] = {
 	4, 8, 64, 100, 512, 1024, 2048, 3000, 4096, 8192, 16384, 32768,
 };
 
-/* Zero at first, private to each CPU, and of the size that was asked for */
+/* Zero at first, and private to each CPU */
 static int use_percpu(void __percpu *ptr, size_t size, u8 seed)
 {
 	unsigned int cpu;

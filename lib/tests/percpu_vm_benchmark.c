@@ -2,9 +2,9 @@
 /*
  * Benchmark of mm/percpu-vm.c, the backend of the per-CPU allocator
  *
- * Every line in the kernel log is one figure, in nanoseconds.  They are exact
- * in a virtual machine that counts instructions (QEMU -icount shift=0); elsewhere
- * they include the noise of booting.
+ * Times are in nanoseconds, a line of the kernel log each.  They are exact in a
+ * virtual machine that counts instructions (QEMU -icount shift=0); elsewhere they
+ * include the noise of booting.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -51,7 +51,7 @@ struct memory {
 
 /**
  * struct figure - what an operation takes, in nanoseconds
- * @first: the least of the first cycles; those of hooks find no page tables
+ * @first: the least of the first cycles; as booted, hooks find no page tables
  * @least: the least of all
  * @sum: the sum of all but the first
  * @nr: how many that are
@@ -173,7 +173,7 @@ static int __init bench_chunk(struct pcpu_chunk *chunk, int nr_pages,
 /*
  * The hooks.  Depopulating counts until the pages are free again.  No chunk is
  * destroyed before all are measured, so that each has addresses of its own, to
- * which there are no page tables yet.
+ * which there are no page tables if this is the first time.
  */
 static int __init bench_hooks(const struct memory *memory, const int *pages,
 			      int nr)
@@ -378,8 +378,9 @@ static int __init bench_alloc(const struct memory *memory, size_t size, int nr,
 			objects[object] = __alloc_percpu(size, 8);
 		end = ktime_get_ns();
 		add(&alloc, i, (end - start) / nr);
-		if (!objects[nr - 1])
-			err = -ENOMEM;
+		for (object = 0; object < nr; object++)
+			if (!objects[object])
+				err = -ENOMEM;
 
 		start = ktime_get_ns();
 		for (object = 0; object < nr; object++)
@@ -426,14 +427,16 @@ static int __init bench_fragments(void)
 	void __percpu **objects;
 	struct rnd_state rnd;
 	long nr_extfrag = 0;
-	int round, i;
+	int round, i, err;
 	size_t size;
 
 	objects = kvcalloc(nr, sizeof(*objects), GFP_KERNEL);
 	if (!objects)
 		return -ENOMEM;
 
-	register_trace_mm_page_alloc_extfrag(count_extfrag, &nr_extfrag);
+	err = register_trace_mm_page_alloc_extfrag(count_extfrag, &nr_extfrag);
+	if (err)
+		goto free_objects;
 	report_fragments("before", nr_extfrag);
 	prandom_seed_state(&rnd, 1);
 	for (round = 0; round < ROUNDS; round++) {
@@ -444,6 +447,8 @@ static int __init bench_fragments(void)
 				     ARRAY_SIZE(sizes)];
 			objects[i] = __alloc_percpu(size, 8);
 			backend->settle();
+			if (!objects[i])
+				err = -ENOMEM;
 		}
 		if (round == 0)
 			report_fragments("full", nr_extfrag);
@@ -461,8 +466,9 @@ static int __init bench_fragments(void)
 	report_fragments("after", nr_extfrag);
 	unregister_trace_mm_page_alloc_extfrag(count_extfrag, &nr_extfrag);
 	tracepoint_synchronize_unregister();
+free_objects:
 	kvfree(objects);
-	return 0;
+	return err;
 }
 
 static int __init bench_pages(const struct memory *memory)
@@ -514,8 +520,8 @@ static int __init bench_broken(const struct memory *memory)
 /*
  * mm/percpu.c keeps an empty chunk populated.  When it frees that later, there are
  * free blocks as large as when it was populated: so measure in the order of the
- * largest blocks.  The hooks leave nothing behind.  They come first, while there
- * are no page tables.  Fragmentation needs memory that was never broken.
+ * largest blocks.  The hooks leave only page tables behind.  They come first, while
+ * there are none.  Fragmentation needs memory that was never broken.
  */
 static int __init percpu_vm_benchmark(void)
 {

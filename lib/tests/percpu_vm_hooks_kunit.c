@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * KUnit cases for the hooks of the per-CPU allocator's backend, mm/percpu-vm.c:
- * what any backend has to do for mm/percpu.c.
+ * what the current one and the new one do for mm/percpu.c.
  */
 
 #include <linux/highmem.h>

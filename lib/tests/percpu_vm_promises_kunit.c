@@ -119,7 +119,7 @@ static void test_one_pass(struct kunit *test)
 	KUNIT_EXPECT_LE(test, ctx->seen.calls[PERCPU_VM_FREE], nr_runs);
 }
 
-/* The first chunk has the staging array allocated, or there is none. */
+/* Creating the first chunk allocates the staging array, or fails. */
 static void test_staging_array(struct kunit *test)
 {
 	struct percpu_vm_test *ctx = test->priv;
@@ -139,7 +139,7 @@ static void test_staging_array(struct kunit *test)
 	KUNIT_EXPECT_NOT_NULL(test, chunks[2]);
 	KUNIT_EXPECT_EQ(test, ctx->seen.nr_parts, 4);
 	KUNIT_EXPECT_EQ(test, ctx->seen.calls[PERCPU_VM_STAGE], 2);
-	/* a pointer for each page; what says where a unit is, for whom and where */
+	/* a pointer for each page; offset, CPU, node and run of each unit */
 	KUNIT_EXPECT_GE(test, ctx->seen.pages[PERCPU_VM_STAGE], 2 *
 			(nr_cpu_pages(ctx->layout.unit_pages) * sizeof(void *) +
 			 nr_cpu_pages(1) * (sizeof(long) + 3 * sizeof(int))));
