@@ -7,8 +7,9 @@
 unset CDPATH MAKEFLAGS MFLAGS MAKELEVEL O C W CF CHECK CC LD LLVM LLVM_IAS CROSS_COMPILE
 unset KCFLAGS KAFLAGS KCPPFLAGS KRUSTFLAGS HOSTCC HOSTCFLAGS HOSTLDFLAGS CFLAGS
 unset LDFLAGS USERCFLAGS USERLDFLAGS KCONFIG_CONFIG KCONFIG_ALLCONFIG KBUILD_OUTPUT KBUILD_VERBOSE
-unset KBUILD_EXTMOD KERNELRELEASE LOCALVERSION INSTALL_MOD_PATH KUNIT_CONFIG_PATH
-unset GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE GIT_EXTERNAL_DIFF GREP_OPTIONS
+unset KBUILD_EXTMOD KBUILD_EXTRA_WARN KBUILD_CHECKSRC KERNELRELEASE LOCALVERSION
+unset INSTALL_MOD_PATH KUNIT_CONFIG_PATH GREP_OPTIONS GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE
+unset GIT_EXTERNAL_DIFF GIT_DIFF_OPTS GIT_CONFIG_COUNT GIT_CONFIG_PARAMETERS
 export LC_ALL=C.UTF-8
 umask 022
 
@@ -21,7 +22,7 @@ case ${XDG_CACHE_HOME:-} in
 	cache=$XDG_CACHE_HOME/percpu-vm
 	;;
 esac
-# not all shells expand it behind "KDIR="
+# not all shells expand ~ behind "KDIR="
 case ${KDIR:-} in
 \~/*)
 	KDIR=${HOME:-}/${KDIR#??}
@@ -92,7 +93,7 @@ numa_nodes()
 # Is KDIR a kernel that needs what is in series/older?
 is_older()
 {
-	[ -n "${KDIR:-}" ] && [ ! -e "$KDIR/mm/vmalloc.h" ]
+	[ -d "${KDIR:-}" ] && [ ! -e "$KDIR/mm/vmalloc.h" ]
 }
 
 # What uses the same directory takes turns, until it ends.  The lock lies beside
@@ -144,6 +145,26 @@ series_paths()
 copy_base()
 {
 	KDIR=$1 "$top/scripts/install" own "$2"
+}
+
+# The kernel's files but those that were built, and those on the input, which TREE
+# keeps.  What is in the cache is linked.  Usage: copy_kernel SOURCE TREE
+copy_kernel()
+{
+	link=
+	case $1 in
+	"$cache"/*)
+		link=--link-dest=$1/
+		;;
+	esac
+	mkdir -p "$2"
+	rsync -a --delete ${link:+"$link"} --exclude=/.git \
+		--exclude=/.config --exclude=/include/config \
+		--exclude=/include/generated \
+		--exclude='/arch/*/include/generated' \
+		--exclude='*.o' --exclude='*.ko' --exclude='.*.cmd' \
+		--exclude=/.percpu-vm.patch --exclude-from=- \
+		"$1/" "$2/" >/dev/null	# says which directories stay
 }
 
 # The number of lines of a file that match a regular expression.

@@ -6,7 +6,7 @@
 set -eu
 unset KDIR
 . "$(dirname -- "$0")/lib.sh"
-plan 37
+plan 38
 
 cd "$top"
 while IFS='|' read -r command error; do
@@ -30,6 +30,7 @@ scripts/kunit-all arch pdp11|'pdp11' is none of
 scripts/mutate nowhere|matches 'nowhere'
 KDIR=. scripts/kernels|not KDIR
 KDIR=. scripts/test|not Linux 7.3 or later
+KDIR=nowhere scripts/test|nowhere is not a directory
 QUICK=yes scripts/bench|QUICK=yes is neither
 REROLL=x scripts/series build/nowhere|is not the number of a version
 SIGNOFF=me scripts/series build/nowhere|neither 1 nor 0
@@ -50,9 +51,10 @@ environment()
 	# shellcheck disable=SC2016 # that shell is to expand it
 	env -u HOME XDG_CACHE_HOME=relative LLVM=1 CROSS_COMPILE=x- KCFLAGS=-O0 \
 		MAKEFLAGS=-n V=1 KCONFIG_CONFIG=mine GIT_DIR=/nowhere CDPATH=/ \
+		GIT_DIFF_OPTS=-u0 GIT_CONFIG_COUNT=0 KBUILD_EXTRA_WARN=1 \
 		sh -c 'umask 077; . "$1/lib.sh"; env; umask; echo "cache $cache"' \
 		"$scripts/any" "$scripts" >"$said" 2>&1
-	not grep -E '^(LLVM|CROSS_|KC|MAKEF|GIT_DIR|CDPATH)' "$said"
+	not grep -E '^(LLVM|CROSS_|KC|KBUILD_E|MAKEF|GIT_(D|CONFIG_C)|CDPATH)' "$said"
 	grep -x 0022 "$said"
 	grep -x '+ umask' "$said"
 	grep "^cache $build/" "$said"

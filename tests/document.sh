@@ -8,9 +8,6 @@ set -eu
 plan 2
 
 "$scripts/packages" build document
-source=$("$scripts/kernel-source")
-lock "$build/replacement"
-tree=$("$scripts/make-tree" replacement 2>/dev/null)
 
 # Usage: htmldocs TREE NAME
 htmldocs()
@@ -24,8 +21,10 @@ htmldocs()
 
 no_new_warning()
 {
-	htmldocs "$source" base
-	htmldocs "$tree" series
+	make_drop_in_tree
+	htmldocs "$build/drop-in/src" base
+	lock "$build/replacement"
+	htmldocs "$("$scripts/make-tree" replacement)" series
 	[ -z "$(comm -13 "$work/base.warnings" "$work/series.warnings")" ]
 }
 check "htmldocs has no new warning" no_new_warning

@@ -81,7 +81,7 @@ install_again()
 }
 check "install and uninstall, and again" install_again
 
-# A user's repository: what git has takes itself out, what it has not stays
+# A user's repository, where git stash and checkout revert tracked files
 in_repository()
 {
 	fresh_tree
@@ -207,7 +207,7 @@ no_room()
 		if KDIR=$2 scripts/install; then exit 1; fi
 		diff -r "$1" "$2"' sh "$tree" "$before"
 	[ $status = 0 ]
-	grep 'nothing was changed; free some space' "$said"
+	grep 'has none of the series now' "$said"
 }
 check_as_root "a tree without room" no_room
 

@@ -36,7 +36,7 @@ check "on the current backend, the promises fail that tests/stock-differences ex
 	only_promises_fail
 
 # mm/percpu.o without CONFIG_KUNIT, in trees with and without the series.  Where a
-# string lies depends on how long the path of the tree is, which is one of them.
+# string lies depends on the length of the tree's path, itself such a string.
 same_object()
 {
 	echo CONFIG_SMP=y >"$work/fragment"

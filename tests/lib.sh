@@ -108,10 +108,11 @@ make_drop_in_tree()
 {
 	lock "$build/drop-in"
 	source=$("$scripts/kernel-source")
-	mkdir -p "$build/drop-in/src"
-	rsync -a --delete --link-dest="$source/" "$source/" "$build/drop-in/src/"
-	rm "$build/drop-in/src/mm/percpu-vm.c"
-	cp "$top/mm/percpu-vm.c" "$build/drop-in/src/mm/percpu-vm.c"
+	copy_kernel "$source" "$build/drop-in/src" </dev/null
+	copy_base "$source" "$work/base"
+	(cd "$build/drop-in/src" && series_paths | xargs rm -f)
+	cp -pR --remove-destination "$work/base/." "$build/drop-in/src"
+	cp --remove-destination "$top/mm/percpu-vm.c" "$build/drop-in/src/mm/"
 }
 
 # Usage: compile "TARGET..." TREE OBJECTS FRAGMENT [VARIABLE=VALUE...]

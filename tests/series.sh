@@ -131,6 +131,10 @@ with_kdir()
 	echo '# mine' >>"$work/kdir/MAINTAINERS"
 	one_error 'MAINTAINERS of .* differs from commit' \
 		env KDIR="$work/kdir" "$scripts/series" "$work/user"
+	KDIR=$work/kdir "$scripts/install" uninstall
+	rm -r "$work/kdir/.git"
+	sed -i '/^M:/d' "$work/kdir/MAINTAINERS"
+	one_error 'finds nobody' env KDIR="$work/kdir" "$scripts/series" "$work/user"
 }
 check "a tree with the series in it gives the same, for a commit that others have" with_kdir
 

@@ -63,8 +63,8 @@ changes()
 }
 
 # The source as links, and as a repository what the series touches
-mkdir -p "$tree"
-rsync -a --delete --link-dest="$source/" "$source/" "$tree/"
+rm -rf "$tree/.git"
+copy_kernel "$source" "$tree" </dev/null
 copy_base "$source" "$tree"
 git -C "$tree" init -q
 for path in $(series_paths); do
@@ -81,8 +81,8 @@ step_builds()
 	git -C "$tree" am "$2"
 	changes include lib mm || return 0
 	! changes include mm || compiles off "$off"
-	# without tests, the first step leaves the object as it was; all differences
-	# follow from the first one
+	# without tests, step 1 leaves the object as it was; the first ten differences
+	# tell enough
 	[ "$1" != 1 ] || contents | diff "$work/contents" - | head -n 10 | not grep .
 	compiles suite "$suite" lib/tests/
 	compiles module "$module" lib/tests/
