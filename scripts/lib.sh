@@ -90,10 +90,13 @@ numa_nodes()
 	done
 }
 
-# Is KDIR a kernel that needs what is in series/older?
+# Is KDIR a kernel that needs what is in series/older, or has it?  Usage: is_older [TREE]
 is_older()
 {
-	[ -d "${KDIR:-}" ] && [ ! -e "$KDIR/mm/vmalloc.h" ]
+	set -- "${1:-${KDIR:-}}"
+	[ -d "$1" ] && {
+		[ ! -e "$1/mm/vmalloc.h" ] || grep -q '^/[*] Unless ' "$1/mm/vmalloc.h"
+	}
 }
 
 # What uses the same directory takes turns, until it ends.  The lock lies beside

@@ -121,7 +121,7 @@ while IFS='|' read -r when changed edit error; do
 		check "$changed changed $when: uninstall" refused "$error" install_tree uninstall
 done <<'END'
 before|mm/percpu.c|s/create_chunk(gfp_t/create_chunk(int/|in pcpu_create_chunk\(\).*see CONTRIBUTING
-before|include/linux/sched/mm.h|s/flags_restore/&2/|no memalloc_flags_restore\(\) in include/
+before|include/linux/gfp.h|s/free_contig_range/&2/|no __free_contig_range\(\) in include/
 before|Documentation/mm/index.rst|/^   vmalloc$/d|index.rst: the anchor '.*vmalloc.*' .* 0 lines
 after|Documentation/mm/index.rst|s/^   percpu-vm$/&2/|index.rst was changed
 after|mm/percpu-vm.c|s/^static int pcpu_/&my_/|mm/percpu-vm.c was changed
@@ -152,6 +152,7 @@ older()
 	remember
 	one_error 'for Linux 7.3 and later' env KDIR="$tree" "$scripts/series" "$work/series"
 	install_tree
+	one_error 'for Linux 7.3 and later' env KDIR="$tree" "$scripts/series" "$work/series"
 	grep 'define cmp_int' "$tree/mm/vmalloc.h"
 	# what vmalloc.h itself declared is the other thing that it lacks
 	[ "$(grep -c '/[*] Unless' "$tree/mm/vmalloc.h")" = 2 ]

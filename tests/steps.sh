@@ -5,7 +5,7 @@
 
 set -eu
 . "$(dirname -- "$0")/lib.sh"
-plan 6
+plan $((1 + $(find "$top/series/patches" -name '[0-9]*' | wc -l)))
 
 "$scripts/packages" build series analysis
 unset KDIR REROLL SIGNOFF
