@@ -12,7 +12,7 @@
  *
  * In between, page pointers are staged in one array, node by node.  Within a
  * node, pages with the same index are neighbours, so depopulating one index
- * frees runs as contiguous as were allocated.  With the units a, b and c:
+ * frees them in runs, where blocks were free.  With the units a, b and c:
  *
  *   a[0] b[0] c[0] a[1] b[1] c[1] a[2] ...
  */
@@ -48,8 +48,8 @@ struct pcpu_unit {
 
 /*
  * All units that belong to a CPU, by node and then by address, and the staging
- * array with an entry for each of their pages.  Both are allocated before the
- * first chunk and never freed.  num_possible_cpus() can shrink after that.
+ * array with an entry for each of their pages.  pcpu_create_chunk() allocates
+ * both once, for good.  num_possible_cpus() can shrink after that.
  */
 static struct pcpu_unit *pcpu_cpu_units;
 static int pcpu_nr_cpu_units;
@@ -482,7 +482,7 @@ static void pcpu_unmap_pages(struct pcpu_walk *walk)
 		pcpu_walk_pages(walk, NULL, pcpu_kmsan_unmap);
 }
 
-/* Map pages of a unit of the first chunk, at boot and without recording it. */
+/* Map pages of a unit of the first chunk, at boot; they record no chunk. */
 static __maybe_unused int
 __pcpu_map_pages(unsigned long addr, struct page **pages, int nr_pages,
 		 gfp_t gfp)
