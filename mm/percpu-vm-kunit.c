@@ -83,19 +83,20 @@ static pte_t *pcpu_kunit_pte(unsigned long addr)
 	return pmd && !pmd_none(*pmd) ? pte_offset_kernel(pmd, addr) : NULL;
 }
 
-/* A level that is folded is in the table of the one above. */
+/* A folded level is in the table above; s390 says that of all of init_mm's. */
+#define pcpu_has_level(folded, above, level) (!(folded) ||		\
+	((unsigned long)(above) ^ (unsigned long)(level)) >= PAGE_SIZE)
+
 static int pcpu_kunit_levels(unsigned long addr)
 {
 	pgd_t *pgd = pgd_offset_k(addr);
 	p4d_t *p4d = p4d_offset(pgd, addr);
 	pud_t *pud = pud_offset(p4d, addr);
-	void *tables[] = { pgd, p4d, pud, pmd_offset(pud, addr) };
-	int i, nr = 2;
+	pmd_t *pmd = pmd_offset(pud, addr);
 
-	for (i = 1; i < ARRAY_SIZE(tables); i++)
-		nr += PTR_ALIGN_DOWN(tables[i], PAGE_SIZE) !=
-		      PTR_ALIGN_DOWN(tables[i - 1], PAGE_SIZE);
-	return nr;
+	return 2 + pcpu_has_level(mm_p4d_folded(&init_mm), pgd, p4d) +
+	       pcpu_has_level(mm_pud_folded(&init_mm), p4d, pud) +
+	       pcpu_has_level(mm_pmd_folded(&init_mm), pud, pmd);
 }
 
 static int pcpu_allocate(struct page **pages, int nr)
