@@ -6,7 +6,7 @@
 set -eu
 unset KDIR
 . "$(dirname -- "$0")/lib.sh"
-plan 38
+plan 39
 
 cd "$top"
 while IFS='|' read -r command error; do
@@ -72,6 +72,20 @@ second_waits()
 	[ -e "$work/released" ]
 }
 check "a second one in the same directory waits for the first" second_waits
+
+# A test that makes fewer checks than it plans, and one that fails without any
+false_tests()
+{
+	copy_project
+	# shellcheck disable=SC2016 # that shell is to expand it
+	printf '%s\n' '. "${0%/*}/lib.sh"' 'plan 2' 'check one true' >"$work/copy/tests/few.sh"
+	echo 'exit 1' >"$work/copy/tests/dies.sh"
+	listen "$work/copy/scripts/test" few dies
+	[ $status != 0 ]
+	grep -x 'FAILED  tests/few.sh made 1 of 2 checks' "$said"
+	grep -x 'FAILED  tests/dies.sh did not finish' "$said"
+}
+check "tests that would pass falsely" false_tests
 
 # Usage: stub PROGRAM COMMANDS: which takes the place of that program
 stub()

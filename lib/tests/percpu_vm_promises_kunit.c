@@ -316,7 +316,7 @@ static void test_page_to_chunk(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, nr_freed(ctx), 3 * nr_cpu_pages(nr));
 }
 
-/* Its pages are not looked up; in vmalloc space, they are protected alike. */
+/* Pages of the first chunk are not looked up; their protection is the same. */
 static void test_first_chunk(struct kunit *test)
 {
 	struct pcpu_chunk *first = *backend->first_chunk;
